@@ -1,0 +1,27 @@
+// One jest configuration for every package: ESM TypeScript, types stripped by swc (types are checked by the build).
+// Imports of our own packages resolve to their sources through the `@xenops/source` export condition.
+/** @param {{ name: string, lab?: boolean, overrides?: object }} options */
+export function jestConfig({ name, lab = false, overrides = {} }) {
+  return {
+    displayName: name,
+    testEnvironment: 'node',
+    testEnvironmentOptions: {
+      customExportConditions: ['@xenops/source', 'node', 'node-addons', 'import', 'default'],
+    },
+    extensionsToTreatAsEsm: ['.ts'],
+    testMatch: lab ? ['<rootDir>/**/*.lab.ts'] : ['<rootDir>/**/*.test.ts'],
+    testPathIgnorePatterns: ['/node_modules/', '/dist/', '/build/'],
+    modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
+    transform: {
+      '^.+\\.ts$': [
+        '@swc/jest',
+        {
+          jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+          module: { type: 'es6' },
+          sourceMaps: 'inline',
+        },
+      ],
+    },
+    ...overrides,
+  };
+}

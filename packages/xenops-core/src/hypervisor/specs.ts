@@ -1,0 +1,63 @@
+import type { Domid, Evtchn, VmUuid } from '../ids.ts';
+import type { GuestType } from './domain-info.ts';
+
+/** What a domain is created with (`xen_domctl_createdomain`); left-out fields take the values libxl uses. */
+export interface DomainCreateSpec {
+  readonly uuid: VmUuid;
+  readonly guestType: GuestType;
+  /** Fixed for the life of the domain. 1 to 512 (hypervisor limit by guest type). */
+  readonly maxVcpus: number;
+  /** Ask for this domid; Xen chooses otherwise. */
+  readonly domid?: Domid;
+  /** FLASK security identifier; 0 lets Xen use its initial sid for guests. */
+  readonly ssidref?: number;
+  /** Highest event channel port the guest may use; 1023 unless said. */
+  readonly maxEvtchnPort?: number;
+  /** Grant table frames; the hypervisor's own limit unless said. */
+  readonly maxGrantFrames?: number;
+  readonly maxMaptrackFrames?: number;
+  /** Highest grant table version, 1 or 2; 2 unless said. */
+  readonly maxGrantVersion?: 1 | 2;
+  /** Hardware assisted paging for `pvh` and `hvm`; on unless said. */
+  readonly hap?: boolean;
+  /** Allow devices to be passed through. */
+  readonly iommu?: boolean;
+  readonly nestedVirt?: boolean;
+  readonly vpmu?: boolean;
+  readonly cpupoolId?: number;
+}
+
+/** What a PV guest is built from. The domain exists, has its vcpus and its memory limit, and holds no memory. */
+export interface PvBuildSpec {
+  /** Absolute path of an ELF kernel with Xen's notes, or of a bzImage that contains one. */
+  readonly kernelPath: string;
+  readonly ramdiskPath?: string;
+  readonly cmdline: string;
+  /** Memory the guest starts with; whole MiB, what the builder allocates in. */
+  readonly memoryKib: number;
+  /** Ports in the guest, allocated before, and the domains that serve the two rings. */
+  readonly storeEvtchn: Evtchn;
+  readonly storeDomid: Domid;
+  readonly consoleEvtchn: Evtchn;
+  readonly consoleDomid: Domid;
+}
+
+/** Where the builder put the two rings. */
+export interface BuildResult {
+  /** Frame for INTRODUCE and `store/ring-ref`: a machine frame for `pv`, a guest frame for `pvh` and `hvm`. */
+  readonly storeFrame: bigint;
+  readonly consoleFrame: bigint;
+}
+
+/** A step of a long operation, for progress display. `total` is absent where nobody knows. */
+export interface Progress {
+  readonly stage: string;
+  readonly done?: number;
+  readonly total?: number;
+}
+
+/** Options of an operation that may take longer than a moment. */
+export interface LongCallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
