@@ -1,1 +1,13 @@
-export {};
+export { recoverBuilds } from './build-mark.ts';
+export { buildPvDomain } from './build.ts';
+export type { BuildPvConfig } from './build.ts';
+export { createDomain } from './create.ts';
+export type { CreateConfig } from './create.ts';
+export { destroyDomain } from './destroy.ts';
+export { listDevices } from './list-devices.ts';
+export type { DeviceView } from './list-devices.ts';
+export { builtTree, madeTree } from './layout.ts';
+export type { BuiltDomain, DomainIdentity } from './layout.ts';
+export { getDomain } from './record.ts';
+export { requestShutdown, waitForShutdown } from './shutdown.ts';
+export type { DomainEnd, ShutdownRequest } from './shutdown.ts';

@@ -46,7 +46,7 @@ export async function withDeadline<T>(
   const onAbort = (): void => {
     if (signal !== undefined) stop(aborted(what, signal));
   };
-  using _timer = clock.startTimer(timeoutMs, () => {
+  const timer = clock.startTimer(timeoutMs, () => {
     const state = lastState?.();
     stop(
       new TimeoutError({
@@ -59,6 +59,7 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([start(own.signal), stopped]);
   } finally {
+    timer[Symbol.dispose]();
     signal?.removeEventListener('abort', onAbort);
   }
 }

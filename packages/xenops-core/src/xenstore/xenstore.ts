@@ -40,8 +40,7 @@ export interface XenStoreTree {
 
 /** What a watch tells: look again at this path; or that the connection was lost in between and anything may have changed. */
 export type WatchEvent =
-  | { readonly kind: 'changed'; readonly path: string }
-  | { readonly kind: 'resync' };
+  { readonly kind: 'changed'; readonly path: string } | { readonly kind: 'resync' };
 
 /** A registered watch. The first event comes at once, without a change. Disposing unregisters it. */
 export interface Watch extends AsyncIterable<WatchEvent>, AsyncDisposable {

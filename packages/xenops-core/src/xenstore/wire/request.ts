@@ -14,12 +14,26 @@ export type Request =
   | { readonly name: PathRequest; readonly path: string }
   | { readonly name: 'directoryPart'; readonly path: string; readonly offset: string }
   | { readonly name: 'write'; readonly path: string; readonly value: Uint8Array }
-  | { readonly name: 'setPermissions'; readonly path: string; readonly permissions: readonly string[] }
-  | { readonly name: 'watch'; readonly path: string; readonly token: string; readonly depth?: string }
+  | {
+      readonly name: 'setPermissions';
+      readonly path: string;
+      readonly permissions: readonly string[];
+    }
+  | {
+      readonly name: 'watch';
+      readonly path: string;
+      readonly token: string;
+      readonly depth?: string;
+    }
   | { readonly name: 'unwatch'; readonly path: string; readonly token: string }
   | { readonly name: 'transactionStart' | 'resetWatches' }
   | { readonly name: 'transactionEnd'; readonly commit: boolean }
-  | { readonly name: 'introduce'; readonly domid: string; readonly frame: string; readonly port: string }
+  | {
+      readonly name: 'introduce';
+      readonly domid: string;
+      readonly frame: string;
+      readonly port: string;
+    }
   | { readonly name: DomainRequest; readonly domid: string }
   | { readonly name: 'setTarget'; readonly domid: string; readonly target: string }
   | { readonly name: 'control'; readonly words: readonly string[] };
@@ -50,7 +64,10 @@ function requestParts(request: Request): readonly (string | Uint8Array)[] {
     case 'setPermissions':
       return [`${[request.path, ...request.permissions].join('\0')}\0`];
     case 'watch':
-      return [[request.path, request.token, request.depth ?? ''].join('\0').replace(/\0$/, ''), '\0'];
+      return [
+        [request.path, request.token, request.depth ?? ''].join('\0').replace(/\0$/, ''),
+        '\0',
+      ];
     case 'unwatch':
       return [request.path, '\0', request.token, '\0'];
     case 'transactionStart':
@@ -73,7 +90,10 @@ function requestParts(request: Request): readonly (string | Uint8Array)[] {
 }
 
 /** A request that cannot be understood: what a server answers, EINVAL for bad fields, ENOSYS for a type it has not. */
-export type BadRequest = { readonly name: 'bad'; readonly error: 'EINVAL' | 'ENOSYS' };
+export interface BadRequest {
+  readonly name: 'bad';
+  readonly error: 'EINVAL' | 'ENOSYS';
+}
 
 const INVALID: BadRequest = { name: 'bad', error: 'EINVAL' };
 const UNKNOWN: BadRequest = { name: 'bad', error: 'ENOSYS' };
@@ -91,7 +111,11 @@ export function decodeRequest(frame: Frame): Request | BadRequest {
 function decodeWrite(payload: Buffer): Request | BadRequest {
   const end = payload.indexOf(0);
   if (end < 0) return INVALID;
-  return { name: 'write', path: payload.toString('utf8', 0, end), value: payload.subarray(end + 1) };
+  return {
+    name: 'write',
+    path: payload.toString('utf8', 0, end),
+    value: payload.subarray(end + 1),
+  };
 }
 
 function decodeTexts(name: Exclude<RequestName, 'write'>, payload: Buffer): Request | undefined {

@@ -1,0 +1,59 @@
+import type { Host } from '@xenops/core/host';
+import type { Options, Values } from './option.ts';
+
+/** Where a command writes: data to `out`, everything else to `err`. */
+export interface CommandOutput {
+  /** One line of data. */
+  line(text: string): void;
+  /** Data as it is, without a newline added. */
+  raw(text: string): void;
+  /** The result as JSON, indented on a terminal. */
+  json(value: unknown): void;
+  /** What is happening now; shown on a terminal only. */
+  progress(text: string): void;
+}
+
+/** What a command runs with. */
+export interface CommandContext {
+  readonly out: CommandOutput;
+  /** `--json` was given. */
+  readonly json: boolean;
+  /** Fires when the user interrupts. */
+  readonly signal: AbortSignal;
+  /** The time-out of the command line, else this default. */
+  readonly timeoutMs: (defaultMs: number) => number;
+}
+
+/** A row of the command table. */
+export interface Command {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly summary: string;
+  readonly options: Options;
+  /** Commands that change something first finish what a dead process left undone. */
+  readonly changes: boolean;
+  readonly run: (host: Host, values: Values<Options>, context: CommandContext) => Promise<void>;
+}
+
+interface CommandRow<O extends Options> {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  readonly options: O;
+  readonly changes: boolean;
+  readonly run: (host: Host, values: Values<O>, context: CommandContext) => Promise<void>;
+}
+
+/** A row whose `run` gets its options typed by their own rows. */
+export function command<O extends Options>(row: CommandRow<O>): Command {
+  const { name, aliases = [], summary, options, changes } = row;
+  return {
+    name,
+    aliases,
+    summary,
+    options,
+    changes,
+    // The parser makes the values from these same option rows, so they have the types the rows say.
+    run: (host, values, context) => row.run(host, values as Values<O>, context),
+  };
+}

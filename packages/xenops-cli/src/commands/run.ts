@@ -1,0 +1,102 @@
+/** Commands on the life of a domain: pause, shut down, limits. */
+import { getDomain, requestShutdown, waitForShutdown } from '@xenops/core/domain';
+import { DomainError } from '@xenops/core/errors';
+import { command, type Command } from './command.ts';
+import { choice, DOMID, flag, MEMORY_KIB, required, withDefault } from './option.ts';
+
+/** How long a guest has to acknowledge, and then to be down (the time-outs of the historical utility). */
+const ACKNOWLEDGE_TIMEOUT_MS = 60_000;
+const SYNC_TIMEOUT_MS = 30_000;
+const DEFAULT_MEMORY_KIB = 262_144;
+
+const REQUESTS = ['poweroff', 'reboot', 'suspend', 'halt'] as const;
+
+export const runCommands: readonly Command[] = [
+  command({
+    name: 'pause_domain',
+    aliases: ['pause'],
+    summary: 'stop the vcpus of a domain',
+    changes: true,
+    options: { domid: required(DOMID) },
+    async run(host, { domid }, { out }) {
+      await getDomain(host, domid);
+      await host.hypervisor.pause(domid);
+      out.line(`paused domain: ${domid}`);
+    },
+  }),
+  command({
+    name: 'unpause_domain',
+    aliases: ['unpause'],
+    summary: 'let the vcpus of a domain run',
+    changes: true,
+    options: { domid: required(DOMID) },
+    async run(host, { domid }, { out }) {
+      const { paused } = await getDomain(host, domid);
+      if (!paused) {
+        throw new DomainError('DOMAIN_WRONG_STATE', {
+          message: `Domain ${domid} is not paused; only a paused domain can be unpaused`,
+          context: { domid },
+        });
+      }
+      await host.hypervisor.unpause(domid);
+      out.line(`unpaused domain: ${domid}`);
+    },
+  }),
+  command({
+    name: 'shutdown_domain',
+    aliases: ['shutdown'],
+    summary: 'ask the guest to shut down and wait until it acknowledges',
+    changes: true,
+    options: {
+      domid: required(DOMID),
+      reason: choice(REQUESTS, 'what to ask the guest for; the last one counts'),
+      sync: flag('wait until the domain is down, too'),
+    },
+    async run(host, { domid, reason, sync }, { out, json, signal, timeoutMs }) {
+      await requestShutdown(host, domid, reason, {
+        signal,
+        timeoutMs: timeoutMs(ACKNOWLEDGE_TIMEOUT_MS),
+      });
+      if (!json) out.line(`shutdown domain: ${domid}`);
+      if (!sync) {
+        if (json) out.json({ domid, acknowledged: true });
+        return;
+      }
+      const end = await waitForShutdown(host, domid, {
+        signal,
+        timeoutMs: timeoutMs(SYNC_TIMEOUT_MS),
+      });
+      if (json) out.json({ domid, acknowledged: true, end });
+      else out.line('domain shutdowned correctly');
+    },
+  }),
+  command({
+    name: 'hard_shutdown_domain',
+    summary: 'put a domain in shutdown state at once, without asking its guest',
+    changes: true,
+    options: {
+      domid: required(DOMID),
+      reason: choice([...REQUESTS, 'crash'] as const, 'the reason to record; the last one counts'),
+    },
+    async run(host, { domid, reason }) {
+      const { shutdown, dying } = await getDomain(host, domid);
+      if (shutdown || dying) {
+        throw new DomainError('DOMAIN_WRONG_STATE', {
+          message: `Domain ${domid} is down already; only a domain that is up can be shut down`,
+          context: { domid },
+        });
+      }
+      await host.hypervisor.shutdown(domid, reason === 'halt' ? 'poweroff' : reason);
+    },
+  }),
+  command({
+    name: 'setmaxmem',
+    summary: "set Xen's limit for the memory of a domain",
+    changes: true,
+    options: { domid: required(DOMID), memory: withDefault(MEMORY_KIB, DEFAULT_MEMORY_KIB) },
+    async run(host, { domid, memory }) {
+      await getDomain(host, domid);
+      await host.hypervisor.setMaxMemory(domid, memory);
+    },
+  }),
+];

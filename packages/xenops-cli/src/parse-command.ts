@@ -1,0 +1,134 @@
+/** One command's words to its values, by commander, from the option rows. */
+import { CommanderError, Command as Parser } from 'commander';
+import { GLOBAL_OPTIONS, normaliseWords } from './argv.ts';
+import type { Command } from './commands/command.ts';
+import { SECONDS, type AnyOption, type Options, type Values } from './commands/option.ts';
+
+/** Options of every command, as given. */
+export interface GlobalValues {
+  readonly connect: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly json: boolean;
+  readonly debug: boolean;
+}
+
+/** What came of the words. */
+export type Parsed =
+  | { readonly kind: 'run'; readonly values: Values<Options>; readonly global: GlobalValues }
+  | { readonly kind: 'help'; readonly text: string }
+  /** An option that does not exist or lacks its value. */
+  | { readonly kind: 'bad-option'; readonly message: string }
+  /** A required argument is missing, or a value cannot be read: `cause` says why. */
+  | { readonly kind: 'bad-argument'; readonly name: string; readonly cause?: unknown };
+
+/** Parses the words after the command's name. */
+export function parseCommand(row: Command, words: readonly string[]): Parsed {
+  const choices = new Map<string, string>();
+  const parser = buildParser(row, choices);
+  try {
+    parser.parse([...normaliseWords(words, row.options)], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.helpDisplayed')
+      return { kind: 'help', text: parser.helpInformation() };
+    return { kind: 'bad-option', message: error.message.replace(/^error: /, '') };
+  }
+  return readValues(row, parser.opts(), choices);
+}
+
+/** The help text of one command. */
+export function commandHelp(row: Command): string {
+  return buildParser(row, new Map()).helpInformation();
+}
+
+function buildParser(row: Command, choices: Map<string, string>): Parser {
+  const parser = new Parser(`xenops ${row.name}`)
+    .summary(row.summary)
+    .description(describe(row))
+    .exitOverride()
+    .allowExcessArguments(false)
+    .configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
+  for (const [key, option] of Object.entries(row.options)) addOption(parser, key, option, choices);
+  for (const { flag, placeholder, doc } of GLOBAL_OPTIONS) {
+    parser.option(placeholder === undefined ? `--${flag}` : `--${flag} <${placeholder}>`, doc);
+  }
+  return parser;
+}
+
+function describe({ summary, aliases }: Command): string {
+  return aliases.length === 0 ? summary : `${summary} (also: ${aliases.join(', ')})`;
+}
+
+function addOption(
+  parser: Parser,
+  key: string,
+  option: AnyOption,
+  choices: Map<string, string>,
+): void {
+  switch (option.kind) {
+    case 'flag':
+      parser.option(
+        option.short === undefined ? `--${key}` : `-${option.short}, --${key}`,
+        option.doc,
+      );
+      return;
+    case 'choice':
+      for (const name of option.flags) {
+        parser.option(`--${name}`, option.doc);
+        parser.on(`option:${name}`, () => choices.set(key, name));
+      }
+      return;
+    case 'value': {
+      const { doc, required, fallbackText, placeholder } = option;
+      const fallback = fallbackText === undefined ? '' : ` (default: ${fallbackText})`;
+      const note = required ? ' (required)' : fallback;
+      parser.option(`--${key} <${placeholder}>`, `${doc}${note}`);
+    }
+  }
+}
+
+function readValues(
+  row: Command,
+  given: Readonly<Record<string, unknown>>,
+  choices: ReadonlyMap<string, string>,
+): Parsed {
+  const values: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(row.options)) {
+    const taken = option.kind === 'choice' ? choices.get(key) : given[key];
+    const text = typeof taken === 'string' ? taken : undefined;
+    if (option.kind === 'flag') {
+      values[key] = taken === true;
+    } else if (text === undefined) {
+      if (option.required) return { kind: 'bad-argument', name: key };
+      values[key] = option.kind === 'value' ? option.fallback : undefined;
+    } else {
+      try {
+        values[key] = option.kind === 'value' ? option.parse(text) : text;
+      } catch (cause) {
+        return { kind: 'bad-argument', name: key, cause };
+      }
+    }
+  }
+  return withGlobals(values, given);
+}
+
+function withGlobals(
+  values: Record<string, unknown>,
+  given: Readonly<Record<string, unknown>>,
+): Parsed {
+  const { connect, timeout, json, debug } = given;
+  let timeoutMs: number | undefined;
+  try {
+    if (typeof timeout === 'string') timeoutMs = SECONDS.parse(timeout) * 1000;
+  } catch (cause) {
+    return { kind: 'bad-argument', name: 'timeout', cause };
+  }
+  const global = {
+    connect: typeof connect === 'string' ? connect : undefined,
+    timeoutMs,
+    json: json === true,
+    debug: debug === true,
+  };
+  // Each value was read by the row of its own option.
+  return { kind: 'run', values: values as Values<Options>, global };
+}

@@ -1,0 +1,118 @@
+/** From the words of a command line to an exit status: find the command, parse, open the host, run, report. */
+import { connect, type ConnectOptions } from '@xenops/core/connect';
+import { recoverBuilds } from '@xenops/core/domain';
+import type { Host } from '@xenops/core/host';
+import { COMMANDS, findCommand } from './commands/command-table.ts';
+import type { Command } from './commands/command.ts';
+import { EXIT, exitStatus } from './exit-status.ts';
+import { commandOutput, type Streams } from './output/command-output.ts';
+import { errorDetails, errorJson, errorLines } from './output/error-report.ts';
+import { commandHelp, parseCommand, type GlobalValues, type Parsed } from './parse-command.ts';
+
+/** What the program runs in. */
+export interface Invocation {
+  /** The name it was called by: a link named after a command is that command. */
+  readonly program: string;
+  readonly words: readonly string[];
+  readonly streams: Streams;
+  readonly signal: AbortSignal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Opens the host; only tests bring their own. */
+  readonly openHost?: (options: ConnectOptions) => Promise<Host>;
+}
+
+/** Runs one command and tells its exit status. Never throws. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { program, words, streams } = invocation;
+  const linked = findCommand(program);
+  const [first, ...rest] = words;
+  if (first === undefined || (linked === undefined && isHelp(first))) {
+    return help(rest, streams);
+  }
+  const row = linked ?? findCommand(first);
+  if (row === undefined) {
+    streams.err.write(`xenops: unknown command "${first}"; the commands are:\n${commandList()}`);
+    return EXIT.failed;
+  }
+  return report(invocation, row, parseCommand(row, linked === undefined ? rest : words));
+}
+
+const isHelp = (word: string): boolean => ['help', '--help', '-help', '-h'].includes(word);
+
+async function report(invocation: Invocation, row: Command, parsed: Parsed): Promise<number> {
+  const { out, err } = invocation.streams;
+  switch (parsed.kind) {
+    case 'help':
+      out.write(parsed.text);
+      return EXIT.done;
+    case 'bad-option':
+      err.write(`xenops ${row.name}: ${parsed.message}; xenops help ${row.name} lists them all\n`);
+      return EXIT.usage;
+    case 'bad-argument':
+      err.write(`error: "${parsed.name}" argument is not valid\n`);
+      if (parsed.cause !== undefined) err.write(`${errorLines(parsed.cause).join('\n')}\n`);
+      return EXIT.failed;
+    case 'run':
+      try {
+        await execute(invocation, row, parsed);
+        return EXIT.done;
+      } catch (error) {
+        reportError(error, parsed.global, invocation.streams);
+        return exitStatus(error);
+      }
+  }
+}
+
+async function execute(
+  { environment, streams, signal, openHost = connect }: Invocation,
+  row: Command,
+  { values, global }: Extract<Parsed, { kind: 'run' }>,
+): Promise<void> {
+  await using host = await openHost({
+    uri: global.connect ?? environment['XENOPS_CONNECT'],
+    xenstoredPath: environment['XENSTORED_PATH'],
+  });
+  const out = commandOutput(streams);
+  if (row.changes) {
+    for (const domid of await recoverBuilds(host)) {
+      streams.err.write(
+        `xenops: the build of domain ${domid} had been cut off; the domain is empty again\n`,
+      );
+    }
+  }
+  await row.run(host, values, {
+    out,
+    json: global.json,
+    signal,
+    timeoutMs: (defaultMs) => global.timeoutMs ?? defaultMs,
+  });
+}
+
+function reportError(error: unknown, { json, debug }: GlobalValues, { err }: Streams): void {
+  err.write(`${json ? errorJson(error) : errorLines(error).join('\n')}\n`);
+  if (debug) err.write(`${errorDetails(error)}\n`);
+}
+
+function help([name]: readonly string[], { out, err }: Streams): number {
+  if (name === undefined) {
+    out.write(
+      `usage: xenops COMMAND [OPTIONS]\n\n${commandList()}\nxenops help COMMAND lists the options of one.\n`,
+    );
+    return EXIT.done;
+  }
+  const row = findCommand(name);
+  if (row === undefined) {
+    err.write(`xenops: unknown command "${name}"; xenops help lists them all\n`);
+    return EXIT.failed;
+  }
+  out.write(commandHelp(row));
+  return EXIT.done;
+}
+
+function commandList(): string {
+  const names = COMMANDS.map(({ name, aliases }) => [name, ...aliases].join(', '));
+  const width = Math.max(...names.map((text) => text.length));
+  return COMMANDS.map(
+    ({ summary }, index) => `  ${names[index]?.padEnd(width)}  ${summary}\n`,
+  ).join('');
+}

@@ -1,0 +1,99 @@
+/** Making an empty domain, and making it again under the same domid. */
+import { ConfigError, DomainError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { findDomid, type Domid, type VmUuid } from '../ids.ts';
+import type { GuestType } from '../hypervisor/hypervisor.ts';
+import { CleanupStack } from '../lifetime/cleanup-stack.ts';
+import { applyTreeChange, type TreeChange } from '../xenstore/nodes.ts';
+import { domainPath, DOMAINS_PATH, recordPath, vmPath } from '../xenstore/path.ts';
+import { defaultName } from './record.ts';
+import { madeTree, type DomainIdentity } from './layout.ts';
+
+/** What a new domain is to be. */
+export interface CreateConfig {
+  readonly uuid: VmUuid;
+  readonly guestType: GuestType;
+  /** `Domain-DOMID` unless said; no two domains of a host have the same. */
+  readonly name?: string | undefined;
+  readonly maxVcpus: number;
+  readonly ssidref?: number | undefined;
+}
+
+/** Names longer than this do not fit where xl shows and stores them; Xen itself has no limit. */
+const NAME_LENGTH_MAX = 255;
+
+/**
+ * Makes a domain, paused and without memory, with its nodes in xenstore, and tells its domid. Rejects with
+ * DOMAIN_NAME_TAKEN, CONFIG_BAD_VALUE or the hypervisor's error; there is no new domain then.
+ */
+export async function createDomain(host: Host, config: CreateConfig): Promise<Domid> {
+  const { uuid, guestType, maxVcpus, ssidref = 0, name } = config;
+  if (name !== undefined) await assertNameIsFree(host, name);
+  await using undo = new CleanupStack();
+  const domid = await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref });
+  undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
+  await writeMadeTree(host, domid, {
+    uuid,
+    guestType,
+    maxVcpus,
+    ssidref,
+    name: name ?? defaultName(domid),
+  });
+  undo.release();
+  return domid;
+}
+
+/**
+ * Takes everything from a domain that was being built, and makes it anew and empty under the same domid. This is also
+ * how the number of its vcpus is changed, which Xen fixes at creation.
+ */
+export async function remakeDomain(
+  host: Host,
+  domid: Domid,
+  identity: DomainIdentity,
+): Promise<void> {
+  const { uuid, guestType, maxVcpus, ssidref } = identity;
+  await using undo = new CleanupStack();
+  undo.push(`the nodes of domain ${domid}`, () => removeMadeTree(host, domid, uuid));
+  await host.hypervisor.destroy(domid);
+  await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref, domid });
+  undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
+  await writeMadeTree(host, domid, identity);
+  undo.release();
+}
+
+async function writeMadeTree(host: Host, domid: Domid, identity: DomainIdentity): Promise<void> {
+  const change = madeTree(domid, identity);
+  await host.store.transaction((tree) => applyTreeChange(tree, change));
+}
+
+/** Removes the nodes of a domain that was made and never introduced. */
+async function removeMadeTree(host: Host, domid: Domid, uuid: VmUuid): Promise<void> {
+  const change: TreeChange = {
+    rm: [domainPath(domid), vmPath(uuid), recordPath(domid)],
+    write: [],
+  };
+  await host.store.transaction((tree) => applyTreeChange(tree, change));
+}
+
+async function assertNameIsFree(host: Host, name: string): Promise<void> {
+  if (!/^[^\s/\p{Cc}]+$/u.test(name) || name.length > NAME_LENGTH_MAX || /^\d+$/.test(name)) {
+    throw new ConfigError('CONFIG_BAD_VALUE', {
+      message: `"${name}" cannot be the name of a domain: up to ${NAME_LENGTH_MAX} characters, no spaces, slashes or control characters, and not a number alone`,
+      context: { name },
+    });
+  }
+  const domids = (await host.store.directory(DOMAINS_PATH)).flatMap(
+    (text) => findDomid(text) ?? [],
+  );
+  const names = await Promise.all(
+    domids.map((domid) => host.store.find(domainPath(domid, 'name'))),
+  );
+  const taken = names.indexOf(name);
+  if (taken >= 0) {
+    throw new DomainError('DOMAIN_NAME_TAKEN', {
+      message: `Domain ${domids[taken]} has the name "${name}" already`,
+      context: { name, domid: domids[taken] },
+    });
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Taking a domain away with all that belongs to it, whoever made it: us or xl. The order is libxl's: stop the guest,
+ * forget it in xenstore, then let Xen take its memory back. Steps go on after a failure; what failed is reported at the
+ * end.
+ */
+import { DomainError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { DOM0, type Domid, type VmUuid } from '../ids.ts';
+import { withDeadline, type WaitOptions } from '../lifetime/deadline.ts';
+import { backendPath, deviceModelPath, domainPath, recordPath, vmPath } from '../xenstore/path.ts';
+import type { XenStoreTree } from '../xenstore/xenstore.ts';
+import { parseBackendPath } from './list-devices.ts';
+import { listChildren } from '../xenstore/list-children.ts';
+import { unmarkBuild } from './build-mark.ts';
+import { getDomain } from './record.ts';
+
+/** Where xl keeps its own files of each domain (libxl_dom.c, userdata). */
+const XL_USERDATA_FOLDER = '/var/lib/xen';
+
+/**
+ * Destroys the domain and waits until Xen does not know it any more. Rejects with DOMAIN_NOT_FOUND (nothing was done),
+ * DOMAIN_LEFTOVERS (it is gone, some of what belonged to it may not be), or TIMEOUT (it is dying, but a back-end still
+ * holds its pages).
+ */
+export async function destroyDomain(host: Host, domid: Domid, options: WaitOptions): Promise<void> {
+  const { uuid } = await getDomain(host, domid);
+  if (domid === DOM0) {
+    throw new DomainError('DOMAIN_WRONG_STATE', {
+      message: 'Domain 0 is the host itself and cannot be destroyed',
+      context: { domid },
+    });
+  }
+  const failures: unknown[] = [];
+  const attempt = async (step: () => void | Promise<void>): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await attempt(() => host.hypervisor.pause(domid));
+  await attempt(() => host.store.transaction((tree) => removeNodes(tree, domid, uuid)));
+  await attempt(() => unmarkBuild(host, domid));
+  await attempt(() => removeXlFiles(host, domid, uuid));
+  await host.hypervisor.destroy(domid, { signal: options.signal });
+  await waitUntilGone(host, domid, uuid, options);
+  if (failures.length > 0) {
+    throw new DomainError('DOMAIN_LEFTOVERS', {
+      message: `Domain ${domid} is destroyed, but not everything that belonged to it could be removed`,
+      context: { domid, failures: failures.length },
+      cause: failures.length === 1 ? failures[0] : new AggregateError(failures),
+    });
+  }
+}
+
+/** Every node of the domain, and what of its devices lies in back-end domains, by the trusted record. */
+async function removeNodes(tree: XenStoreTree, domid: Domid, uuid: VmUuid): Promise<void> {
+  const backends = await recordedBackends(tree, domid);
+  await Promise.all(
+    [
+      domainPath(domid),
+      vmPath(uuid),
+      recordPath(domid),
+      deviceModelPath(domid),
+      ...backends.map(({ path }) => path),
+    ].map((path) => tree.rm(path)),
+  );
+  for (const { parents } of backends) await pruneEmpty(tree, parents);
+}
+
+interface RecordedBackend {
+  readonly path: string;
+  /** The folders above that the device may have been the last in, innermost first. */
+  readonly parents: readonly string[];
+}
+
+/** The back-ends of the domain's devices. The record is Dom0's own; still only a path of the right form is believed. */
+async function recordedBackends(
+  tree: XenStoreTree,
+  domid: Domid,
+): Promise<readonly RecordedBackend[]> {
+  const root = recordPath(domid, 'device');
+  const kinds = await listChildren(tree, root);
+  const nested = await Promise.all(
+    kinds.map(async (kind) => {
+      const devids = await listChildren(tree, `${root}/${kind}`);
+      return Promise.all(
+        devids.map((devid) => tree.find(recordPath(domid, 'device', kind, devid, 'backend'))),
+      );
+    }),
+  );
+  return nested.flat().flatMap((path) => locate(path, domid) ?? []);
+}
+
+function locate(text: string | undefined, domid: Domid): RecordedBackend | undefined {
+  const backend = parseBackendPath(text, domid);
+  if (backend === undefined) return undefined;
+  const { domid: backendDomid, kind, devid } = backend;
+  const device = { backend: backendDomid, kind, frontend: domid };
+  return {
+    path: backendPath(device, devid),
+    parents: [
+      backendPath(device),
+      domainPath(backendDomid, 'backend', kind),
+      domainPath(backendDomid, 'backend'),
+    ],
+  };
+}
+
+/** Removes the folders that have become empty, from the innermost up to the first that has not. */
+async function pruneEmpty(tree: XenStoreTree, folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    if ((await listChildren(tree, folder)).length > 0) return;
+    await tree.rm(folder);
+  }
+}
+
+/** xl's files about this very domain, named `userdata-X.DOMID.UUID.WHAT`. */
+async function removeXlFiles(host: Host, domid: Domid, uuid: VmUuid): Promise<void> {
+  if (host.uri !== 'xen:') return;
+  const names = await host.services.listFolder(XL_USERDATA_FOLDER);
+  const mine = names.filter(
+    (name) => name.startsWith('userdata-') && name.includes(`.${domid}.${uuid}.`),
+  );
+  await Promise.all(mine.map((name) => host.services.removeFile(`${XL_USERDATA_FOLDER}/${name}`)));
+}
+
+/** Between two looks at a dying domain; the bound doubles up to the second. */
+const DYING_LOOK_MS = 10;
+const DYING_LOOK_MAX_MS = 1000;
+
+/**
+ * Waits until the domid is free of this domain. Xen tells xenstored alone when a dying domain loses its last mapping,
+ * and xenstored tells nobody a second time; so we look again at growing intervals.
+ */
+async function waitUntilGone(
+  host: Host,
+  domid: Domid,
+  uuid: VmUuid,
+  options: WaitOptions,
+): Promise<void> {
+  const isGone = async (): Promise<boolean> =>
+    (await host.hypervisor.findDomain(domid))?.uuid !== uuid;
+  if (await isGone()) return;
+  await withDeadline(
+    { what: `domain ${domid} to go away; somebody still maps its pages` },
+    options,
+    async (signal) => {
+      for (let pauseMs = DYING_LOOK_MS; !signal.aborted && !(await isGone());) {
+        await new Promise<void>((resolve) => void host.services.clock.startTimer(pauseMs, resolve));
+        pauseMs = Math.min(pauseMs * 2, DYING_LOOK_MAX_MS);
+      }
+    },
+  );
+}

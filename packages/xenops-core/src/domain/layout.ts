@@ -1,0 +1,158 @@
+/**
+ * The nodes of a domain in xenstore, as guests, xenconsoled and xl expect them (observed with xl on Xen 4.17;
+ * docs/misc/xenstore-paths.pandoc). Pure: data in, changes of the tree out. What a guest may write is a closed list of
+ * leaves; their parents belong to Dom0, so that a guest can invent nothing beside them.
+ */
+import { DOM0, type Domid, type Evtchn, type VmUuid } from '../ids.ts';
+import type { BuildResult, GuestType } from '../hypervisor/hypervisor.ts';
+import type { NodeWrite, TreeChange } from '../xenstore/nodes.ts';
+import * as paths from '../xenstore/path.ts';
+import { ownedBy } from '../xenstore/permissions.ts';
+
+/** Identity of a domain, and how it starts. */
+export interface DomainIdentity {
+  readonly uuid: VmUuid;
+  readonly name: string;
+  readonly guestType: GuestType;
+  readonly maxVcpus: number;
+  readonly ssidref: number;
+}
+
+/** Nodes below the domain's root that the guest owns; all start empty. */
+const GUEST_OWNED = [
+  'device/suspend/event-channel',
+  'control/shutdown',
+  'control/feature-poweroff',
+  'control/feature-reboot',
+  'control/feature-suspend',
+  'control/sysrq',
+  'data',
+  'drivers',
+  'feature',
+  'attr',
+  'error',
+] as const;
+
+/** What the toolstack offers the guest. */
+const PLATFORM_FEATURES = [
+  'control/platform-feature-multiprocessor-suspend',
+  'control/platform-feature-xs_reset_watches',
+] as const;
+
+/** The tree of a domain that has been created and not built. */
+export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
+  const { uuid, name, guestType, maxVcpus, ssidref } = identity;
+  const roots = [paths.domainPath(domid), paths.vmPath(uuid), paths.recordPath(domid)] as const;
+  const readable = ownedBy(DOM0, domid);
+  const own: NodeWrite[] = GUEST_OWNED.map((node) => ({
+    path: paths.domainPath(domid, node),
+    value: '',
+    permissions: ownedBy(domid),
+  }));
+  return {
+    rm: roots,
+    write: [
+      { path: roots[0], permissions: readable },
+      { path: roots[1], permissions: readable },
+      { path: roots[2], permissions: ownedBy(DOM0) },
+      { path: paths.domainPath(domid, 'vm'), value: paths.vmPath(uuid) },
+      { path: paths.domainPath(domid, 'name'), value: name },
+      { path: paths.vmPath(uuid, 'uuid'), value: uuid },
+      { path: paths.vmPath(uuid, 'name'), value: name },
+      ...own,
+      ...PLATFORM_FEATURES.map((node) => ({ path: paths.domainPath(domid, node), value: '1' })),
+      { path: paths.recordPath(domid, 'device') },
+      { path: paths.recordPath(domid, 'type'), value: guestType },
+      { path: paths.recordPath(domid, 'dm-version'), value: 'qemu_xen' },
+      { path: paths.ownRecordPath(domid, 'uuid'), value: uuid },
+      { path: paths.ownRecordPath(domid, 'max-vcpus'), value: String(maxVcpus) },
+      { path: paths.ownRecordPath(domid, 'ssidref'), value: String(ssidref) },
+      { path: paths.ownRecordPath(domid, 'state'), value: 'made' },
+    ],
+  };
+}
+
+/** What a build has decided and found out. */
+export interface BuiltDomain extends BuildResult {
+  readonly uuid: VmUuid;
+  readonly targetKib: number;
+  readonly maxVcpus: number;
+  readonly kernelPath: string;
+  readonly ramdiskPath: string | undefined;
+  readonly cmdline: string;
+  readonly storeEvtchn: Evtchn;
+  readonly consoleEvtchn: Evtchn;
+  readonly startTimeMs: number;
+}
+
+/** What is added to the tree by a build, before the domain is introduced. */
+export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
+  const at = (node: string): string => paths.domainPath(domid, node);
+  const image = (node: string): string => paths.vmPath(built.uuid, 'image', node);
+  const vcpus = Array.from({ length: built.maxVcpus }, (_, vcpu): NodeWrite => {
+    return { path: at(`cpu/${vcpu}/availability`), value: 'online' };
+  });
+  return {
+    rm: [],
+    write: [
+      { path: at('memory/static-max'), value: String(built.targetKib) },
+      { path: at('memory/target'), value: String(built.targetKib) },
+      { path: at('memory/videoram'), value: '0' },
+      { path: at('domid'), value: String(domid) },
+      { path: at('store/port'), value: String(built.storeEvtchn) },
+      { path: at('store/ring-ref'), value: String(built.storeFrame) },
+      ...vcpus,
+      ...consoleNodes(domid, built),
+      { path: image('ostype'), value: 'linux' },
+      { path: image('kernel'), value: built.kernelPath },
+      ...(built.ramdiskPath === undefined
+        ? []
+        : [{ path: image('ramdisk'), value: built.ramdiskPath }]),
+      { path: image('cmdline'), value: built.cmdline },
+      {
+        path: paths.vmPath(built.uuid, 'start_time'),
+        value: (built.startTimeMs / 1000).toFixed(2),
+      },
+      { path: paths.ownRecordPath(domid, 'state'), value: 'built' },
+    ],
+  };
+}
+
+/** Bytes that xenconsoled keeps of a console nobody reads. */
+const CONSOLE_LIMIT_BYTES = 1_048_576;
+
+/**
+ * The primary console. Its front-end nodes are read-only for the guest: they steer xenconsoled (XSA-57). Only
+ * `backend-id` is the guest's, as xl has it; nobody may believe it.
+ */
+function consoleNodes(domid: Domid, built: BuiltDomain): readonly NodeWrite[] {
+  const front = paths.domainPath(domid, 'console');
+  const device = { backend: DOM0, kind: 'console', frontend: domid };
+  const back = paths.backendPath(device, 0);
+  const backendKeys = {
+    frontend: front,
+    'frontend-id': String(domid),
+    online: '1',
+    state: '1',
+    protocol: 'vt100',
+  };
+  const record = { ...backendKeys, backend: back };
+  return [
+    { path: front, permissions: ownedBy(DOM0, domid) },
+    { path: `${front}/backend`, value: back },
+    { path: `${front}/backend-id`, value: '0', permissions: ownedBy(domid, DOM0) },
+    { path: `${front}/limit`, value: String(CONSOLE_LIMIT_BYTES) },
+    { path: `${front}/type`, value: 'xenconsoled' },
+    { path: `${front}/output`, value: 'pty' },
+    { path: `${front}/tty`, value: '' },
+    { path: `${front}/port`, value: String(built.consoleEvtchn) },
+    { path: `${front}/ring-ref`, value: String(built.consoleFrame) },
+    { path: paths.backendPath(device), permissions: ownedBy(DOM0) },
+    { path: back, permissions: ownedBy(DOM0, domid) },
+    ...Object.entries(backendKeys).map(([key, value]) => ({ path: `${back}/${key}`, value })),
+    ...Object.entries(record).map(([key, value]) => ({
+      path: paths.recordPath(domid, 'device/console/0', key),
+      value,
+    })),
+  ];
+}

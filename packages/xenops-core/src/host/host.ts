@@ -1,0 +1,12 @@
+import type { Hypervisor } from '../hypervisor/hypervisor.ts';
+import type { XenStore } from '../xenstore/xenstore.ts';
+import type { HostServices } from './host-services.ts';
+
+/** A host to work on; disposing closes its parts. */
+export interface Host extends AsyncDisposable {
+  /** What it was opened by: `xen:`, `sim:PATH`. */
+  readonly uri: string;
+  readonly hypervisor: Hypervisor;
+  readonly store: XenStore;
+  readonly services: HostServices;
+}

@@ -1,0 +1,216 @@
+/**
+ * The XenStore of a connector: connects when first used, and again after the connection was lost. Watches outlive the
+ * connection: they are registered anew on the next one and their consumers get a `resync`.
+ */
+import { hasCode, XenStoreError } from '../../errors.ts';
+import { type Clock, systemClock } from '../../host/clock.ts';
+import type { Domid, Evtchn } from '../../ids.ts';
+import { throwIfAborted } from '../../lifetime/deadline.ts';
+import {
+  RECONNECT_PAUSE_MAX_MS,
+  RECONNECT_PAUSE_MS,
+  TRANSACTION_ATTEMPTS_MAX,
+  TRANSACTION_PAUSE_MAX_MS,
+} from '../limits.ts';
+import { splitTexts } from '../wire/frame.ts';
+import { isSpecialPath } from '../wire/path.ts';
+import type { Request } from '../wire/request.ts';
+import type { TransactionOptions, Watch, XenStore, XenStoreTree } from '../xenstore.ts';
+import { Multiplexer } from './multiplexer.ts';
+import type { Connector } from './transport.ts';
+import { checked, WireTree } from './tree.ts';
+import { WatchQueue } from './watch-queue.ts';
+
+export interface WireClientOptions {
+  readonly clock?: Clock;
+  /** Random numbers from 0 to 1, for the pauses between attempts of a transaction. */
+  readonly random?: () => number;
+}
+
+export class WireClient extends WireTree implements XenStore {
+  readonly #connector: Connector;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #watches = new Map<string, WatchQueue>();
+  #connection: Promise<Multiplexer> | undefined;
+  #reconnecting: Disposable | undefined;
+  #nextToken = 0;
+  #closed = false;
+
+  constructor(
+    connector: Connector,
+    { clock = systemClock, random = Math.random }: WireClientOptions = {},
+  ) {
+    super((request) => this.#request(request));
+    this.#connector = connector;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Connects now instead of at the first request. Rejects with XENSTORE_UNAVAILABLE. */
+  async connect(): Promise<void> {
+    await this.#connected();
+  }
+
+  async transaction<T>(
+    body: (tree: XenStoreTree) => Promise<T>,
+    { attempts = TRANSACTION_ATTEMPTS_MAX, signal }: TransactionOptions = {},
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      throwIfAborted(signal, 'a transaction on xenstore');
+      const outcome = await this.#attempt(body);
+      if (outcome.done) return outcome.value;
+      if (attempt >= attempts) {
+        throw new XenStoreError('XENSTORE_CONFLICT', {
+          message: `Others changed the same nodes of xenstore in each of ${attempts} attempts`,
+          context: { attempts },
+        });
+      }
+      await this.#pause(Math.min(2 ** attempt, TRANSACTION_PAUSE_MAX_MS) * this.#random());
+    }
+  }
+
+  async watch(path: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Watch> {
+    const checkedPath = isSpecialPath(path) ? path : checked(path);
+    throwIfAborted(signal, `a watch on ${path}`);
+    const token = `w${(this.#nextToken += 1)}`;
+    const queue = new WatchQueue(checkedPath, async () => {
+      signal?.removeEventListener('abort', onAbort);
+      this.#watches.delete(token);
+      await this.#request({ name: 'unwatch', path: checkedPath, token }).catch(ignoreGone);
+    });
+    const onAbort = (): void => {
+      // Disposing only fails when the connection is gone, and then there is nothing left to unregister.
+      void queue[Symbol.asyncDispose]().catch(ignoreGone);
+    };
+    this.#watches.set(token, queue);
+    try {
+      await this.#request({ name: 'watch', path: checkedPath, token });
+    } catch (error) {
+      this.#watches.delete(token);
+      throw error;
+    }
+    signal?.addEventListener('abort', onAbort, { once: true });
+    return queue;
+  }
+
+  async introduce(domid: Domid, storeFrame: bigint, storeEvtchn: Evtchn): Promise<void> {
+    const [frame, port] = [String(storeFrame), String(storeEvtchn)];
+    await this.#request({ name: 'introduce', domid: String(domid), frame, port });
+  }
+
+  async release(domid: Domid): Promise<void> {
+    await this.#request({ name: 'release', domid: String(domid) });
+  }
+
+  async resume(domid: Domid): Promise<void> {
+    await this.#request({ name: 'resume', domid: String(domid) });
+  }
+
+  async isIntroduced(domid: Domid): Promise<boolean> {
+    const payload = await this.#request({ name: 'isDomainIntroduced', domid: String(domid) });
+    return splitTexts(payload)[0] === 'T';
+  }
+
+  async setTarget(domid: Domid, target: Domid): Promise<void> {
+    await this.#request({ name: 'setTarget', domid: String(domid), target: String(target) });
+  }
+
+  async getDomainPath(domid: Domid): Promise<string> {
+    const payload = await this.#request({ name: 'getDomainPath', domid: String(domid) });
+    return splitTexts(payload)[0] ?? '';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#reconnecting?.[Symbol.dispose]();
+    for (const queue of this.#watches.values()) queue.end();
+    this.#watches.clear();
+    const connection = await this.#connection?.catch(() => undefined);
+    connection?.close();
+  }
+
+  async #request(request: Request, transactionId = 0): Promise<Buffer> {
+    const connection = await this.#connected();
+    return connection.request(request, transactionId);
+  }
+
+  #connected(): Promise<Multiplexer> {
+    if (this.#closed) {
+      return Promise.reject(
+        new XenStoreError('XENSTORE_CLOSED', { message: 'This xenstore client has been closed' }),
+      );
+    }
+    this.#connection ??= this.#connect();
+    return this.#connection;
+  }
+
+  async #connect(): Promise<Multiplexer> {
+    try {
+      return await Multiplexer.open(this.#connector, this.#clock, {
+        onWatchEvent: (path, token) => this.#watches.get(token)?.push(path),
+        onDown: () => this.#lost(),
+      });
+    } catch (error) {
+      this.#connection = undefined;
+      throw error;
+    }
+  }
+
+  #lost(): void {
+    this.#connection = undefined;
+    if (!this.#closed && this.#watches.size > 0) this.#reconnectIn(RECONNECT_PAUSE_MS);
+  }
+
+  /** Tries to get the watches back, with growing pauses, until it works or the client is closed. */
+  #reconnectIn(pauseMs: number): void {
+    this.#reconnecting?.[Symbol.dispose]();
+    this.#reconnecting = this.#clock.startTimer(pauseMs, () => {
+      this.#rearm().catch(() => {
+        if (!this.#closed) this.#reconnectIn(Math.min(pauseMs * 2, RECONNECT_PAUSE_MAX_MS));
+      });
+    });
+  }
+
+  async #rearm(): Promise<void> {
+    const connection = await this.#connected();
+    await Promise.all(
+      [...this.#watches].map(async ([token, queue]) => {
+        await connection.request({ name: 'watch', path: queue.path, token }, 0);
+        queue.resync();
+      }),
+    );
+  }
+
+  async #attempt<T>(
+    body: (tree: XenStoreTree) => Promise<T>,
+  ): Promise<{ readonly done: true; readonly value: T } | { readonly done: false }> {
+    const connection = await this.#connected();
+    const started = await connection.request({ name: 'transactionStart' }, 0);
+    const id = Number(splitTexts(started)[0]);
+    let value: T;
+    try {
+      value = await body(new WireTree((request) => connection.request(request, id)));
+    } catch (error) {
+      await connection.request({ name: 'transactionEnd', commit: false }, id).catch(ignoreGone);
+      if (hasCode(error, 'XENSTORE_CONFLICT')) return { done: false };
+      throw error;
+    }
+    try {
+      await connection.request({ name: 'transactionEnd', commit: true }, id);
+      return { done: true, value };
+    } catch (error) {
+      if (hasCode(error, 'XENSTORE_CONFLICT')) return { done: false };
+      throw error;
+    }
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => void this.#clock.startTimer(delayMs, resolve));
+  }
+}
+
+/** What is undone on a connection that is gone, or on a watch that xenstored does not know, needs no undoing. */
+function ignoreGone(error: unknown): void {
+  if (!hasCode(error, 'XENSTORE_CLOSED', 'XENSTORE_NO_ENTRY', 'XENSTORE_UNAVAILABLE')) throw error;
+}

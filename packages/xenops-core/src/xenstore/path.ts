@@ -1,0 +1,78 @@
+/**
+ * Every path of xenstore that the toolstack uses (docs/misc/xenstore-paths.pandoc); no other module puts one together.
+ */
+import type { Domid, VmUuid } from '../ids.ts';
+
+/** `/local/domain/D`, or below it. */
+export function domainPath(domid: Domid, ...below: readonly (string | number)[]): string {
+  return ['/local/domain', domid, ...below].join('/');
+}
+
+/** Where the toolstack asks a guest to shut down, and the guest acknowledges. */
+export function shutdownRequestPath(domid: Domid): string {
+  return domainPath(domid, 'control/shutdown');
+}
+
+/** Whether the guest's kernel can do this: `0`, `1`, or empty while nobody knows. */
+export function shutdownFeaturePath(domid: Domid, feature: string): string {
+  return domainPath(domid, `control/feature-${feature}`);
+}
+
+/** `/vm/UUID`, or below it: what outlives the domid. */
+export function vmPath(uuid: VmUuid, ...below: readonly string[]): string {
+  return ['/vm', uuid, ...below].join('/');
+}
+
+/**
+ * `/libxl/D`, or below it: the trusted record of the domain, which no guest can read. In libxl's shape, so that `xl`
+ * can show and destroy what we made.
+ */
+export function recordPath(domid: Domid, ...below: readonly (string | number)[]): string {
+  return ['/libxl', domid, ...below].join('/');
+}
+
+/**
+ * What we alone keep of a domain. It lies inside libxl's record because `xl destroy` removes that whole, and so leaves
+ * nothing of ours behind.
+ */
+export function ownRecordPath(domid: Domid, ...below: readonly string[]): string {
+  return recordPath(domid, 'xenops', ...below);
+}
+
+/** The back-end half of a device. */
+export function backendPath(
+  device: { readonly backend: Domid; readonly kind: string; readonly frontend: Domid },
+  ...below: readonly (string | number)[]
+): string {
+  return domainPath(device.backend, 'backend', device.kind, device.frontend, ...below);
+}
+
+/** The front-end half of a device. */
+export function frontendPath(domid: Domid, kind: string, devid: number | string): string {
+  return domainPath(domid, 'device', kind, devid);
+}
+
+/** What Dom0's device model and the toolstack share about a domain. */
+export function deviceModelPath(domid: Domid): string {
+  return domainPath(0 as Domid, 'device-model', domid);
+}
+
+/** Builds under way, by domid: who builds, so that another process can undo what a dead one left. */
+export const BUILDS_PATH = '/xenops/building';
+
+/** The mark of a build under way. */
+export function buildMarkPath(domid: Domid): string {
+  return `${BUILDS_PATH}/${domid}`;
+}
+
+/** Domid of the domain that a daemon of Xen runs in (absent: Dom0). */
+export function daemonDomidPath(daemon: 'xenstored' | 'xenconsoled'): string {
+  return `/tool/${daemon}/domid`;
+}
+
+/** Fires when a domain is introduced. */
+export const INTRODUCE_DOMAIN = '@introduceDomain';
+/** Fires when a domain shuts down or goes away. */
+export const RELEASE_DOMAIN = '@releaseDomain';
+/** All domains that xenstored knows. */
+export const DOMAINS_PATH = '/local/domain';
