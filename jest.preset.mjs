@@ -1,12 +1,14 @@
+import { fileURLToPath } from 'node:url';
+
 // One jest configuration for every package: ESM TypeScript, types stripped by swc (types are checked by the build).
 // Imports of our own packages resolve to their sources through the `@xenops/source` export condition.
 /** @param {{ name: string, lab?: boolean, overrides?: object }} options */
 export function jestConfig({ name, lab = false, overrides = {} }) {
   return {
     displayName: name,
-    testEnvironment: 'node',
+    testEnvironment: fileURLToPath(new URL('tools/setup/jest-environment.mjs', import.meta.url)),
     testEnvironmentOptions: {
-      customExportConditions: ['@xenops/source', 'node', 'node-addons', 'import', 'default'],
+      customExportConditions: ['@xenops/source', 'node', 'node-addons'],
     },
     extensionsToTreatAsEsm: ['.ts'],
     testMatch: lab ? ['<rootDir>/**/*.lab.ts'] : ['<rootDir>/**/*.test.ts'],

@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import '../dist/bin/xenops.js';
+import '../dist/xenops.bundle.js';

@@ -8,10 +8,11 @@ import type { ProcessIdentity } from '../host/host-services.ts';
 import { findDomid, DOM0, type Domid } from '../ids.ts';
 import { hasCode } from '../errors.ts';
 import { listChildren } from '../xenstore/list-children.ts';
-import { BUILDS_PATH, buildMarkPath } from '../xenstore/path.ts';
+import { BUILDS_FOLDERS, BUILDS_PATH, buildMarkPath, ownRecordPath } from '../xenstore/path.ts';
 import { ownedBy } from '../xenstore/permissions.ts';
 import { remakeDomain } from './create.ts';
 import { getUnbuilt } from './record.ts';
+import { pruneEmpty } from './remove-nodes.ts';
 
 /** Marks the domain as being built by this process. */
 export async function markBuild(host: Host, domid: Domid): Promise<void> {
@@ -23,12 +24,16 @@ export async function markBuild(host: Host, domid: Domid): Promise<void> {
   });
 }
 
-/** Takes the mark away, and the folder of marks when it was the last. */
-export async function unmarkBuild(host: Host, domid: Domid): Promise<void> {
+/** Takes the mark away, and puts on record that the domain is built when it is. */
+export async function unmarkBuild(
+  host: Host,
+  domid: Domid,
+  { isBuilt }: { readonly isBuilt: boolean },
+): Promise<void> {
   await host.store.transaction(async (tree) => {
+    if (isBuilt) await tree.write(ownRecordPath(domid, 'state'), 'built');
     await tree.rm(buildMarkPath(domid));
-    const others = await listChildren(tree, BUILDS_PATH);
-    if (others.length === 0) await tree.rm('/xenops');
+    await pruneEmpty(tree, BUILDS_FOLDERS);
   });
 }
 
@@ -42,7 +47,7 @@ export async function recoverBuilds(host: Host): Promise<readonly Domid[]> {
     const info = await host.hypervisor.findDomain(domid);
     if (info !== undefined) {
       const identity = await getUnbuilt(host, info).catch((error: unknown) => {
-        // It was finished after all, or the domid belongs to another domain by now: nothing of ours to undo.
+        // The domid belongs to another domain by now: nothing of ours to undo.
         if (hasCode(error, 'DOMAIN_WRONG_STATE')) return undefined;
         throw error;
       });
@@ -51,7 +56,7 @@ export async function recoverBuilds(host: Host): Promise<readonly Domid[]> {
         recovered.push(domid);
       }
     }
-    await unmarkBuild(host, domid);
+    await unmarkBuild(host, domid, { isBuilt: false });
   }
   return recovered;
 }

@@ -44,7 +44,9 @@ export async function buildPvDomain(
 
   await using undo = new CleanupStack();
   await markBuild(host, domid);
-  undo.push(`the mark of the build of domain ${domid}`, () => unmarkBuild(host, domid));
+  undo.push(`the mark of the build of domain ${domid}`, () =>
+    unmarkBuild(host, domid, { isBuilt: false }),
+  );
   undo.push(`domain ${domid} as it was`, () => remakeDomain(host, domid, identity));
   if (config.vcpus !== identity.maxVcpus) {
     await remakeDomain(host, domid, { ...identity, maxVcpus: config.vcpus });
@@ -52,8 +54,8 @@ export async function buildPvDomain(
   const built = await load(host, domid, config, identity, options);
   await host.store.transaction((tree) => applyTreeChange(tree, builtTree(domid, built)));
   await host.store.introduce(domid, built.storeFrame, built.storeEvtchn);
+  await unmarkBuild(host, domid, { isBuilt: true });
   undo.release();
-  await unmarkBuild(host, domid);
 }
 
 /** Everything in the hypervisor: the limit, the two ports, the image. */

@@ -4,9 +4,10 @@ import type { Host } from '../host/host.ts';
 import { findDomid, type Domid, type VmUuid } from '../ids.ts';
 import type { GuestType } from '../hypervisor/hypervisor.ts';
 import { CleanupStack } from '../lifetime/cleanup-stack.ts';
-import { applyTreeChange, type TreeChange } from '../xenstore/nodes.ts';
-import { domainPath, DOMAINS_PATH, recordPath, vmPath } from '../xenstore/path.ts';
+import { applyTreeChange } from '../xenstore/nodes.ts';
+import { domainPath, DOMAINS_PATH } from '../xenstore/path.ts';
 import { defaultName } from './record.ts';
+import { removeDomainNodes } from './remove-nodes.ts';
 import { madeTree, type DomainIdentity } from './layout.ts';
 
 /** What a new domain is to be. */
@@ -54,7 +55,11 @@ export async function remakeDomain(
 ): Promise<void> {
   const { uuid, guestType, maxVcpus, ssidref } = identity;
   await using undo = new CleanupStack();
-  undo.push(`the nodes of domain ${domid}`, () => removeMadeTree(host, domid, uuid));
+  undo.push(`the nodes of domain ${domid}`, () =>
+    host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)),
+  );
+  // xenstored must forget the old ring before it can hear of a new one under this domid.
+  if (await host.store.isIntroduced(domid)) await host.store.release(domid);
   await host.hypervisor.destroy(domid);
   await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref, domid });
   undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
@@ -64,15 +69,6 @@ export async function remakeDomain(
 
 async function writeMadeTree(host: Host, domid: Domid, identity: DomainIdentity): Promise<void> {
   const change = madeTree(domid, identity);
-  await host.store.transaction((tree) => applyTreeChange(tree, change));
-}
-
-/** Removes the nodes of a domain that was made and never introduced. */
-async function removeMadeTree(host: Host, domid: Domid, uuid: VmUuid): Promise<void> {
-  const change: TreeChange = {
-    rm: [domainPath(domid), vmPath(uuid), recordPath(domid)],
-    write: [],
-  };
   await host.store.transaction((tree) => applyTreeChange(tree, change));
 }
 

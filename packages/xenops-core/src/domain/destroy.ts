@@ -7,12 +7,8 @@ import { DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { DOM0, type Domid, type VmUuid } from '../ids.ts';
 import { withDeadline, type WaitOptions } from '../lifetime/deadline.ts';
-import { backendPath, deviceModelPath, domainPath, recordPath, vmPath } from '../xenstore/path.ts';
-import type { XenStoreTree } from '../xenstore/xenstore.ts';
-import { parseBackendPath } from './list-devices.ts';
-import { listChildren } from '../xenstore/list-children.ts';
-import { unmarkBuild } from './build-mark.ts';
 import { getDomain } from './record.ts';
+import { removeDomainNodes } from './remove-nodes.ts';
 
 /** Where xl keeps its own files of each domain (libxl_dom.c, userdata). */
 const XL_USERDATA_FOLDER = '/var/lib/xen';
@@ -39,8 +35,7 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
     }
   };
   await attempt(() => host.hypervisor.pause(domid));
-  await attempt(() => host.store.transaction((tree) => removeNodes(tree, domid, uuid)));
-  await attempt(() => unmarkBuild(host, domid));
+  await attempt(() => host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)));
   await attempt(() => removeXlFiles(host, domid, uuid));
   await host.hypervisor.destroy(domid, { signal: options.signal });
   await waitUntilGone(host, domid, uuid, options);
@@ -50,68 +45,6 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
       context: { domid, failures: failures.length },
       cause: failures.length === 1 ? failures[0] : new AggregateError(failures),
     });
-  }
-}
-
-/** Every node of the domain, and what of its devices lies in back-end domains, by the trusted record. */
-async function removeNodes(tree: XenStoreTree, domid: Domid, uuid: VmUuid): Promise<void> {
-  const backends = await recordedBackends(tree, domid);
-  await Promise.all(
-    [
-      domainPath(domid),
-      vmPath(uuid),
-      recordPath(domid),
-      deviceModelPath(domid),
-      ...backends.map(({ path }) => path),
-    ].map((path) => tree.rm(path)),
-  );
-  for (const { parents } of backends) await pruneEmpty(tree, parents);
-}
-
-interface RecordedBackend {
-  readonly path: string;
-  /** The folders above that the device may have been the last in, innermost first. */
-  readonly parents: readonly string[];
-}
-
-/** The back-ends of the domain's devices. The record is Dom0's own; still only a path of the right form is believed. */
-async function recordedBackends(
-  tree: XenStoreTree,
-  domid: Domid,
-): Promise<readonly RecordedBackend[]> {
-  const root = recordPath(domid, 'device');
-  const kinds = await listChildren(tree, root);
-  const nested = await Promise.all(
-    kinds.map(async (kind) => {
-      const devids = await listChildren(tree, `${root}/${kind}`);
-      return Promise.all(
-        devids.map((devid) => tree.find(recordPath(domid, 'device', kind, devid, 'backend'))),
-      );
-    }),
-  );
-  return nested.flat().flatMap((path) => locate(path, domid) ?? []);
-}
-
-function locate(text: string | undefined, domid: Domid): RecordedBackend | undefined {
-  const backend = parseBackendPath(text, domid);
-  if (backend === undefined) return undefined;
-  const { domid: backendDomid, kind, devid } = backend;
-  const device = { backend: backendDomid, kind, frontend: domid };
-  return {
-    path: backendPath(device, devid),
-    parents: [
-      backendPath(device),
-      domainPath(backendDomid, 'backend', kind),
-      domainPath(backendDomid, 'backend'),
-    ],
-  };
-}
-
-/** Removes the folders that have become empty, from the innermost up to the first that has not. */
-async function pruneEmpty(tree: XenStoreTree, folders: readonly string[]): Promise<void> {
-  for (const folder of folders) {
-    if ((await listChildren(tree, folder)).length > 0) return;
-    await tree.rm(folder);
   }
 }
 

@@ -113,7 +113,6 @@ export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
         path: paths.vmPath(built.uuid, 'start_time'),
         value: (built.startTimeMs / 1000).toFixed(2),
       },
-      { path: paths.ownRecordPath(domid, 'state'), value: 'built' },
     ],
   };
 }

@@ -18,17 +18,23 @@ export function shutdownFeaturePath(domid: Domid, feature: string): string {
   return domainPath(domid, `control/feature-${feature}`);
 }
 
+/** Where all `vmPath`s are. */
+export const VM_ROOT = '/vm';
+
 /** `/vm/UUID`, or below it: what outlives the domid. */
 export function vmPath(uuid: VmUuid, ...below: readonly string[]): string {
-  return ['/vm', uuid, ...below].join('/');
+  return [VM_ROOT, uuid, ...below].join('/');
 }
+
+/** Where all `recordPath`s are. */
+export const RECORD_ROOT = '/libxl';
 
 /**
  * `/libxl/D`, or below it: the trusted record of the domain, which no guest can read. In libxl's shape, so that `xl`
  * can show and destroy what we made.
  */
 export function recordPath(domid: Domid, ...below: readonly (string | number)[]): string {
-  return ['/libxl', domid, ...below].join('/');
+  return [RECORD_ROOT, domid, ...below].join('/');
 }
 
 /**
@@ -59,6 +65,9 @@ export function deviceModelPath(domid: Domid): string {
 
 /** Builds under way, by domid: who builds, so that another process can undo what a dead one left. */
 export const BUILDS_PATH = '/xenops/building';
+
+/** The folders that marks of builds lie in, innermost first. */
+export const BUILDS_FOLDERS = ['/xenops/building', '/xenops'] as const;
 
 /** The mark of a build under way. */
 export function buildMarkPath(domid: Domid): string {

@@ -26,7 +26,7 @@ export async function waitFor<T>(
       watches.push(`the watch on ${path}`, async () => watch[Symbol.asyncDispose]());
       registered.push(watch);
     }
-    return firstFound(registered, condition.look, signal);
+    return await firstFound(registered, condition.look, signal);
   });
 }
 

@@ -43,7 +43,10 @@ async function connectSocket(path: string, handlers: TransportHandlers): Promise
       }
       socket.write(message);
     },
-    setRef: (keepAlive) => void (keepAlive ? socket.ref() : socket.unref()),
+    setRef(keepAlive) {
+      if (keepAlive) socket.ref();
+      else socket.unref();
+    },
     close: () => void socket.destroy(),
   };
 }

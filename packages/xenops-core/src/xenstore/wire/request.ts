@@ -135,8 +135,9 @@ function decodeTexts(name: Exclude<RequestName, 'write'>, payload: Buffer): Requ
     case 'getDomainPath':
     case 'isDomainIntroduced':
     case 'resume':
-      return { name, domid: first };
+      return texts.length === 1 ? { name, domid: first } : undefined;
     case 'transactionEnd':
+      if (texts.length > 1) return undefined;
       return first === 'T' || first === 'F' ? { name, commit: first === 'T' } : undefined;
     case 'setPermissions':
       return texts.length > 1 ? { name, path: first, permissions: texts.slice(1) } : undefined;
@@ -145,11 +146,11 @@ function decodeTexts(name: Exclude<RequestName, 'write'>, payload: Buffer): Requ
   if (second === undefined) return undefined;
   switch (name) {
     case 'directoryPart':
-      return { name, path: first, offset: second };
+      return texts.length === 2 ? { name, path: first, offset: second } : undefined;
     case 'watch':
       return { name, path: first, token: second, ...(third === undefined ? {} : { depth: third }) };
     case 'unwatch':
-      return { name, path: first, token: second };
+      return texts.length === 2 ? { name, path: first, token: second } : undefined;
     case 'setTarget':
       return { name, domid: first, target: second };
     case 'introduce':

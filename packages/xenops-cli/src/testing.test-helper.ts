@@ -1,0 +1,90 @@
+/**
+ * A host that refuses everything a test did not bring, and streams that keep what is written. It lies at the root of the
+ * sources because both `run` and the commands are tested with it; nothing exports it.
+ */
+import { HypervisorError, XenStoreError } from '@xenops/core/errors';
+import { systemClock, type Host, type HostServices } from '@xenops/core/host';
+import type { Hypervisor } from '@xenops/core/hypervisor';
+import type { XenStore } from '@xenops/core/xenstore';
+import type { Streams } from './output/command-output.ts';
+
+const noCall = (): Promise<never> =>
+  Promise.reject(new HypervisorError('HYPERVISOR_CALL_FAILED', { message: 'Not in this test' }));
+const noNode = (): Promise<never> =>
+  Promise.reject(new XenStoreError('XENSTORE_NO_ENTRY', { message: 'Not in this test' }));
+const nothing = (): Promise<void> => Promise.resolve();
+
+const HYPERVISOR: Hypervisor = {
+  version: noCall,
+  physInfo: noCall,
+  pcpuInfo: noCall,
+  consoleRing: noCall,
+  listDomains: noCall,
+  findDomain: noCall,
+  createDomain: noCall,
+  setHandle: noCall,
+  setMaxMemory: noCall,
+  allocUnboundEvtchn: noCall,
+  buildPv: noCall,
+  pause: noCall,
+  unpause: noCall,
+  shutdown: noCall,
+  destroy: noCall,
+  [Symbol.asyncDispose]: nothing,
+};
+
+/** A store without any nodes. */
+const STORE: XenStore = {
+  read: noNode,
+  readBytes: noNode,
+  find: () => Promise.resolve(undefined),
+  directory: noNode,
+  write: noNode,
+  mkdir: noNode,
+  rm: noNode,
+  getPermissions: noNode,
+  setPermissions: noNode,
+  transaction: noNode,
+  watch: noNode,
+  introduce: noNode,
+  release: noNode,
+  resume: noNode,
+  isIntroduced: noNode,
+  setTarget: noNode,
+  getDomainPath: noNode,
+  [Symbol.asyncDispose]: nothing,
+};
+
+const SERVICES: HostServices = {
+  clock: systemClock,
+  ownProcess: () => Promise.resolve({ pid: 1, startTicks: '1' }),
+  isAlive: () => Promise.resolve(true),
+  listFolder: () => Promise.resolve([]),
+  removeFile: nothing,
+};
+
+/** What a test brings of a host. */
+export interface HostParts {
+  readonly hypervisor?: Partial<Hypervisor>;
+  readonly store?: Partial<XenStore>;
+  readonly dispose?: () => Promise<void>;
+}
+
+/** A host made of these parts. */
+export function fakeHost({ hypervisor, store, dispose = nothing }: HostParts = {}): Host {
+  return {
+    uri: 'sim:',
+    hypervisor: { ...HYPERVISOR, ...hypervisor },
+    store: { ...STORE, ...store },
+    services: SERVICES,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Streams, and what was written to them. */
+export class KeptStreams implements Streams {
+  outText = '';
+  errText = '';
+  readonly out: Streams['out'] = { write: (text) => void (this.outText += text) };
+  readonly err: Streams['err'] = { write: (text) => void (this.errText += text) };
+}

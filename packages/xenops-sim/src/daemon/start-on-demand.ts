@@ -1,0 +1,114 @@
+/**
+ * Brings up the daemon of a folder for whoever finds nobody there. Several may try at once: the folder's lock lets one
+ * daemon through, and whose daemon was turned away waits for the other's socket.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { watch } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { ConnectError } from '@xenops/core/errors';
+import { withDeadline } from '@xenops/core/lifetime';
+import { answers, makePrivateFolder } from '../sockets/private-listener.ts';
+import { findLockHolder } from './folder-lock.ts';
+import { simSocketPaths, type SimPaths } from './socket-folder.ts';
+
+/** How long a daemon may take to listen, on a loaded machine. */
+const START_TIMEOUT_MS = 30_000;
+/** A daemon that nobody has asked for by name goes after this long without a connection. */
+export const ON_DEMAND_IDLE_TIMEOUT_S = 600;
+/** The end of the log that a report of a failed start quotes. */
+const LOG_EXCERPT_CHARACTERS = 2_000;
+
+const PROGRAM = fileURLToPath(new URL('../../bin/xensimd.js', import.meta.url));
+
+export interface StartOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Resolves when the folder's host answers. Rejects with CONNECT_FAILED, TIMEOUT or ABORTED. */
+export async function startOnDemand(folder: string, options: StartOptions = {}): Promise<void> {
+  const { signal, timeoutMs = START_TIMEOUT_MS } = options;
+  const paths = simSocketPaths(folder);
+  await makePrivateFolder(folder);
+  await makePrivateFolder(path.dirname(paths.hypervisorSocket));
+  const what = `the simulated host in ${folder} to start`;
+  await withDeadline({ what }, { timeoutMs, signal }, async (stop) => {
+    if (await startDaemonProcess(paths)) return;
+    const pid = await findLockHolder(paths.lockFile);
+    if (pid === undefined) throw await startFailure(paths);
+    await waitForSocket(paths.hypervisorSocket, stop);
+  });
+}
+
+/** Starts a daemon that outlives us. True when it is ready, false when it ended before. */
+async function startDaemonProcess(paths: SimPaths): Promise<boolean> {
+  // Emptied at each start, so that it never grows beyond what one daemon writes.
+  const log = await open(paths.logFile, 'w', 0o600);
+  try {
+    const args = [
+      PROGRAM,
+      '--dir',
+      paths.folder,
+      '--idle-timeout',
+      String(ON_DEMAND_IDLE_TIMEOUT_S),
+    ];
+    const child = spawn(process.execPath, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', log.fd],
+      cwd: '/',
+    });
+    return await isReady(child);
+  } finally {
+    await log.close();
+  }
+}
+
+function isReady(child: ChildProcess): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const { stdout } = child;
+    if (stdout === null) throw new Error('The daemon was started without a pipe');
+    const lines = createInterface({ input: stdout });
+    const settle = (isUp: boolean): void => {
+      lines.close();
+      stdout.destroy();
+      child.unref();
+      resolve(isUp);
+    };
+    lines.once('line', (line) => settle(line === 'ready'));
+    child.once('error', reject);
+    child.once('exit', () => settle(false));
+  });
+}
+
+/** Resolves when somebody listens there. The folder exists. */
+async function waitForSocket(socketPath: string, signal: AbortSignal): Promise<void> {
+  const watcher = watch(path.dirname(socketPath));
+  try {
+    // Watching before looking: a socket that appears in between is not missed.
+    for (;;) {
+      const changed = nextChange(watcher, signal);
+      if ((await answers(socketPath)) || signal.aborted) return;
+      await changed;
+    }
+  } finally {
+    watcher.close();
+  }
+}
+
+function nextChange(watcher: ReturnType<typeof watch>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    watcher.once('change', () => resolve());
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+async function startFailure({ folder, logFile }: SimPaths): Promise<ConnectError> {
+  const log = await readFile(logFile, 'utf8').catch(() => '');
+  return new ConnectError('CONNECT_FAILED', {
+    message: `The simulated host in ${folder} ended before it was ready; ${logFile} may say why`,
+    context: { path: folder, log: log.slice(-LOG_EXCERPT_CHARACTERS) },
+  });
+}

@@ -1,0 +1,53 @@
+import { ConnectError } from '@xenops/core/errors';
+import type { Hypervisor } from '@xenops/core/hypervisor';
+import { defaultSimFolder, simSocketPaths } from './daemon/socket-folder.ts';
+import { startOnDemand, type StartOptions } from './daemon/start-on-demand.ts';
+import { RemoteHypervisor } from './rpc/remote-hypervisor.ts';
+
+export interface OpenedSimHost {
+  readonly hypervisor: Hypervisor;
+  /** For a client of xenstored. */
+  readonly xenstoreSocketPath: string;
+}
+
+/**
+ * The simulated host whose sockets lie in that folder, this user's own one unless said; started when nobody is there.
+ * Rejects with CONNECT_FAILED, TIMEOUT or ABORTED.
+ */
+export async function openSimHost(
+  folder: string = defaultSimFolder(),
+  options: StartOptions = {},
+): Promise<OpenedSimHost> {
+  const { hypervisorSocket, xenstoreSocket } = simSocketPaths(folder);
+  const open = async (): Promise<OpenedSimHost> => ({
+    hypervisor: await RemoteHypervisor.open(hypervisorSocket),
+    xenstoreSocketPath: xenstoreSocket,
+  });
+  try {
+    return await open();
+  } catch (error) {
+    if (!isNobodyThere(error)) throw connectFailure(folder, error);
+  }
+  await startOnDemand(folder, options);
+  try {
+    return await open();
+  } catch (error) {
+    throw connectFailure(folder, error);
+  }
+}
+
+function isNobodyThere(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')
+  );
+}
+
+function connectFailure(folder: string, cause: unknown): ConnectError {
+  return new ConnectError('CONNECT_FAILED', {
+    message: `The simulated host in ${folder} cannot be reached`,
+    context: { path: folder },
+    cause,
+  });
+}

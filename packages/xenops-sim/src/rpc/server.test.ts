@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createSimHost, type SimHost } from '../sim-host.ts';
+import { RemoteHypervisor } from './remote-hypervisor.ts';
+import { listenForHypervisorClients, type HypervisorListener } from './server.ts';
+
+let folder = '';
+let socketPath = '';
+let host: SimHost;
+let listener: HypervisorListener;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'xensim-'));
+  socketPath = path.join(folder, 'hypervisor', 'socket');
+  host = await createSimHost();
+  listener = await listenForHypervisorClients({
+    openHypervisor: () => host.control.openHypervisor(),
+    socketPath,
+  });
+});
+afterAll(async () => {
+  await listener[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+test.each(['not json\n', '{"kind":"call","id":1,"verb":"fly","args":[]}\n', 'x'.repeat(2_000_000)])(
+  'a malformed message (%#) ends its connection and no other',
+  async (text) => {
+    const good = await RemoteHypervisor.open(socketPath);
+    const bad = createConnection({ path: socketPath });
+    bad.on('error', () => undefined);
+    bad.write(text);
+    // A peer that goes while we write may be noticed by an error first.
+    await new Promise((resolve) => bad.once('close', resolve));
+    expect(await good.listDomains()).toHaveLength(1);
+    await good[Symbol.asyncDispose]();
+  },
+);
+
+test('calls under way fail when the other side goes, and those after it too', async () => {
+  const own = await listenForHypervisorClients({
+    openHypervisor: () => host.control.openHypervisor(),
+    socketPath: path.join(folder, 'own', 'socket'),
+  });
+  const hypervisor = await RemoteHypervisor.open(path.join(folder, 'own', 'socket'));
+  const underWay = hypervisor.listDomains();
+  const closed = own[Symbol.asyncDispose]();
+  const unavailable = { code: 'HYPERVISOR_UNAVAILABLE' };
+  await expect(underWay).rejects.toMatchObject(unavailable);
+  await closed;
+  await expect(Promise.resolve(hypervisor.version())).rejects.toMatchObject(unavailable);
+});

@@ -1,0 +1,161 @@
+/**
+ * A transaction, with the rules of the C xenstored: it sees each node as it was when the transaction first touched it,
+ * and its own changes; at the end it fails when any node it touched, read or written, has been changed since by others.
+ * It starts with nothing and keeps records of the tree as it meets them.
+ */
+import type { WireError } from '@xenops/core/xenstore/wire';
+import type { DomainTable } from './domains.ts';
+import { NODES_PER_DOMAIN, NODES_PER_TRANSACTION } from './limits.ts';
+import { currentPermissions, type PermissionList } from './rights.ts';
+import { NO_GENERATION, type NodeContent, type StoreNode } from './store-node.ts';
+import type { Tree } from './tree.ts';
+import type { Change, View } from './view.ts';
+
+/** What a transaction knows of one path. */
+interface Touched {
+  /** Of the node in the tree when it was first touched. */
+  readonly generation: number;
+  /** Its list then: who could read it is told of the change. */
+  readonly permissionsBefore: PermissionList | undefined;
+  /** As the transaction sees it now. */
+  node: StoreNode | undefined;
+  isModified: boolean;
+  /** Set when watchers must be told. */
+  change: { isExact: boolean } | undefined;
+}
+
+export class Transaction implements View {
+  readonly isTransaction = true;
+  readonly #tree: Tree;
+  readonly #domains: DomainTable;
+  readonly #nodesMax: number;
+  /** In order of first touch, which is the order of events. */
+  readonly #touched = new Map<string, Touched>();
+  /** By how much each guest's count of nodes would change. */
+  #ownedChange: Map<number, number> | undefined;
+  #hasFailed = false;
+  #hasCreated = false;
+  #nextGeneration: number;
+
+  constructor(options: {
+    readonly tree: Tree;
+    readonly domains: DomainTable;
+    readonly isPrivileged: boolean;
+  }) {
+    this.#tree = options.tree;
+    this.#domains = options.domains;
+    this.#nodesMax = options.isPrivileged ? Infinity : NODES_PER_TRANSACTION;
+    this.#nextGeneration = options.tree.generation;
+  }
+
+  read(path: string): StoreNode | WireError {
+    const known = this.#touched.get(path);
+    if (known !== undefined) return known.node ?? 'ENOENT';
+    if (this.#touched.size >= this.#nodesMax) {
+      this.#hasFailed = true;
+      return 'ENOSPC';
+    }
+    const node = this.#tree.find(path);
+    node?.children.hold();
+    this.#touched.set(path, {
+      generation: node?.generation ?? NO_GENERATION,
+      permissionsBefore: node === undefined ? undefined : this.#current(node),
+      node,
+      isModified: false,
+      change: undefined,
+    });
+    return node ?? 'ENOENT';
+  }
+
+  put(path: string, content: NodeContent): void {
+    const touched = this.#modify(path);
+    this.#hasCreated ||= touched.node === undefined;
+    this.#changeOwner(touched.node?.permissions[0].domid, content.permissions[0].domid);
+    this.#nextGeneration = Math.max(this.#nextGeneration, this.#tree.generation) + 1;
+    const { value, permissions, children } = content;
+    touched.node = { value, permissions, children, generation: this.#nextGeneration };
+  }
+
+  remove(path: string): void {
+    const touched = this.#modify(path);
+    this.#changeOwner(touched.node?.permissions[0].domid, undefined);
+    touched.node = undefined;
+  }
+
+  announce(path: string, { isExact = false }: Change): void {
+    const touched = this.#modify(path);
+    touched.change = { isExact: isExact && touched.change?.isExact !== false };
+  }
+
+  fail(): void {
+    this.#hasFailed = true;
+  }
+
+  /** Makes the changes real and tells watchers; or says why not, and nothing has changed. */
+  commit(checksQuota: boolean): WireError | undefined {
+    if (this.#hasFailed) return 'ENOMEM';
+    if (checksQuota && this.#hasCreated && this.#isOverQuota()) return 'ENOSPC';
+    if (this.#hasConflict()) return 'EAGAIN';
+    for (const [path, touched] of this.#touched) {
+      if (!touched.isModified) continue;
+      this.#apply(path, touched);
+      if (touched.change === undefined) continue;
+      const { permissionsBefore } = touched;
+      this.#tree.announce(path, {
+        ...touched.change,
+        ...(permissionsBefore === undefined ? {} : { permissionsBefore }),
+      });
+    }
+    return undefined;
+  }
+
+  #apply(path: string, { node }: Touched): void {
+    if (node === undefined) {
+      this.#tree.remove(path);
+      return;
+    }
+    // A domain may have gone since the change was made; its successor must not get what was meant for it.
+    this.#tree.put(path, { ...node, permissions: this.#current(node) });
+  }
+
+  #current(node: StoreNode): PermissionList {
+    return currentPermissions(node, (domid, generation) =>
+      this.#domains.isCurrent(domid, generation),
+    );
+  }
+
+  #hasConflict(): boolean {
+    for (const [path, { generation }] of this.#touched) {
+      if ((this.#tree.find(path)?.generation ?? NO_GENERATION) !== generation) return true;
+    }
+    return false;
+  }
+
+  #isOverQuota(): boolean {
+    for (const [domid, change] of this.#ownedChange ?? []) {
+      const owned = this.#domains.find(domid)?.owned.size ?? 0;
+      if (owned + change >= NODES_PER_DOMAIN) return true;
+    }
+    return false;
+  }
+
+  #modify(path: string): Touched {
+    this.read(path);
+    const touched = this.#touched.get(path);
+    if (touched === undefined)
+      throw new Error(`A transaction changed ${path} over its limit of nodes`);
+    touched.isModified = true;
+    return touched;
+  }
+
+  #changeOwner(before: number | undefined, after: number | undefined): void {
+    if (before === after) return;
+    const add = (domid: number | undefined, change: number): void => {
+      if (domid === undefined || domid === 0) return;
+      const changes = (this.#ownedChange ??= new Map<number, number>());
+      changes.set(domid, (changes.get(domid) ?? 0) + change);
+    };
+    add(before, -1);
+    add(after, 1);
+  }
+}

@@ -1,0 +1,2 @@
+export { comparisonLine, summarise } from './statistics.ts';
+export type { Summary } from './statistics.ts';

@@ -1,0 +1,35 @@
+/** `npm run bench -- NAME [--rounds N]`: measurements side by side with a peer, as ratios. */
+import { loadavg } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
+import { smoke } from './smoke.ts';
+
+const BENCHMARKS: Readonly<Record<string, (rounds: number, print: (line: string) => void) => Promise<void>>> = {
+  smoke,
+};
+
+/** Fewest rounds whose median says anything on a shared machine. */
+const ROUNDS_DEFAULT = 7;
+
+function parseRounds(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('A number of rounds is 1 to 9999.');
+  return Number(text);
+}
+
+const names = Object.keys(BENCHMARKS).join(', ');
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+await new Command('bench')
+  .description('measure ours and a peer alternately in one run, and print the ratio of the medians')
+  .argument('<name>', `one of: ${names}`)
+  .option('--rounds <n>', 'rounds that count, after one to warm up', parseRounds, ROUNDS_DEFAULT)
+  .action(async (name: string, { rounds }: { rounds: number }) => {
+    const benchmark = BENCHMARKS[name];
+    if (benchmark === undefined) {
+      process.stderr.write(`There is no benchmark "${name}"; there is: ${names}\n`);
+      process.exitCode = 2;
+      return;
+    }
+    await benchmark(rounds, print);
+    print(`load average ${loadavg().map((load) => load.toFixed(1)).join(' ')}`);
+  })
+  .parseAsync();

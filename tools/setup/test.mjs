@@ -1,0 +1,85 @@
+// `npm test`: sets everything up and runs every check and test; the last line is `N passed, N failed`.
+//   --unit  no Xen and no root: format, lint, types, unit tests, and whole daemons on the embedded host
+//   --all   the tests of the lab on every release of Xen that the lab knows
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import {
+  checkNode,
+  ensureAddon,
+  ensureBuilt,
+  ensureDebianPackages,
+  ensureNodeModules,
+  execute,
+  main,
+  resultsFolder,
+  stage,
+  TEST_PACKAGES,
+  workspace,
+} from './stages.mjs';
+
+const unitOnly = process.argv.includes('--unit');
+const releases = process.argv.includes('--all') ? ['bookworm', 'trixie'] : ['bookworm'];
+const bin = (name) => path.join(workspace, 'node_modules/.bin', name);
+const NX_WARNING = 'No cached ProjectGraph is available';
+
+/** A check that is no jest test: counts as one. */
+async function check(title, work) {
+  try {
+    await stage(title, work);
+    return { passed: 1, failed: 0 };
+  } catch (error) {
+    process.stderr.write(`FAILED: ${title}: ${error.message}\n`);
+    return { passed: 0, failed: 1 };
+  }
+}
+
+const nx = (...args) => execute(bin('nx'), [...args, '--outputStyle=stream'], { env: { NX_TUI: 'false' } });
+
+async function lint() {
+  const output = await nx('run-many', '-t', 'lint');
+  // Without the graph the rule on imports between packages is passed over with no more than this warning.
+  if (output.includes(NX_WARNING)) throw new Error('the rule on imports between packages did not run');
+}
+
+/** Runs the tests of every package and adds up what jest reports; a package that reports nothing has failed. */
+async function tests(title, target, env = {}) {
+  const folder = resultsFolder();
+  for (const file of readdirSync(folder)) rmSync(path.join(folder, file));
+  let sum = await check(title, () =>
+    execute(bin('nx'), ['run-many', '-t', target, '--outputStyle=stream', ...(target === 'test' ? [] : ['--parallel=1'])], {
+      show: true,
+      env: { NX_TUI: 'false', ...env },
+    }),
+  );
+  for (const file of readdirSync(folder)) {
+    const report = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
+    sum = {
+      passed: sum.passed + report.numPassedTests,
+      failed: sum.failed + report.numFailedTests + report.numRuntimeErrorTestSuites,
+    };
+  }
+  return sum;
+}
+
+await main(async () => {
+  checkNode();
+  await ensureNodeModules();
+  if (!unitOnly) {
+    await ensureDebianPackages(TEST_PACKAGES);
+    await ensureAddon();
+  }
+  const sums = [
+    await check('checking the format', () => execute(bin('prettier'), ['--check', '--log-level=warn', '.'])),
+    await check('checking types and building', ensureBuilt),
+    await check('linting', lint),
+    await tests('unit tests', 'test'),
+  ];
+  if (!unitOnly) {
+    for (const release of releases) {
+      sums.push(await tests(`tests on real Xen, ${release}`, 'test:lab', { XENLAB_RELEASE: release }));
+    }
+  }
+  const total = (key) => sums.reduce((sum, each) => sum + each[key], 0);
+  process.stdout.write(`${total('passed')} passed, ${total('failed')} failed\n`);
+  return total('failed') === 0 ? 0 : 1;
+});
