@@ -82,7 +82,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.lab.ts'],
+    files: ['**/*.lab.ts', '**/*.lab-helper.ts'],
     rules: {
       '@nx/enforce-module-boundaries': [
         'error',

@@ -64,5 +64,5 @@ export function exitStatus(error: unknown): number {
 }
 
 function isErrorCode(code: unknown): code is ErrorCode {
-  return typeof code === 'string' && code in EXIT_STATUS;
+  return typeof code === 'string' && Object.hasOwn(EXIT_STATUS, code);
 }

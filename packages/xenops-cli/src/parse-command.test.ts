@@ -63,7 +63,7 @@ describe('the values of a command', () => {
     });
   });
 
-  test.failing('of an option of two words are read like those of one', () => {
+  test('of an option of two words are read like those of one', () => {
     const row = rowOf({ 'backend-domid': required(DOMID) });
     expect(parseCommand(row, ['-backend-domid', '7'])).toMatchObject({
       kind: 'run',

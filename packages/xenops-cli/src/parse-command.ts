@@ -94,7 +94,7 @@ function readValues(
 ): Parsed {
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(row.options)) {
-    const taken = option.kind === 'choice' ? choices.get(key) : given[key];
+    const taken = option.kind === 'choice' ? choices.get(key) : given[camelCase(key)];
     const text = typeof taken === 'string' ? taken : undefined;
     if (option.kind === 'flag') {
       values[key] = taken === true;
@@ -110,6 +110,11 @@ function readValues(
     }
   }
   return withGlobals(values, given);
+}
+
+/** The key under which commander keeps an option: `backend-domid` is `backendDomid`. */
+function camelCase(flag: string): string {
+  return flag.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function withGlobals(

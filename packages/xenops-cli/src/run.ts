@@ -1,12 +1,13 @@
 /** From the words of a command line to an exit status: find the command, parse, open the host, run, report. */
 import { connect, type ConnectOptions } from '@xenops/core/connect';
 import { recoverBuilds } from '@xenops/core/domain';
+import { XenopsError } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
 import { COMMANDS, findCommand } from './commands/command-table.ts';
 import type { Command } from './commands/command.ts';
 import { EXIT, exitStatus } from './exit-status.ts';
 import { commandOutput, type Streams } from './output/command-output.ts';
-import { errorDetails, errorJson, errorLines } from './output/error-report.ts';
+import { errorDetails, errorJson, errorLines, printable } from './output/error-report.ts';
 import { commandHelp, parseCommand, type GlobalValues, type Parsed } from './parse-command.ts';
 
 /** What the program runs in. */
@@ -31,7 +32,9 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   const row = linked ?? findCommand(first);
   if (row === undefined) {
-    streams.err.write(`xenops: unknown command "${first}"; the commands are:\n${commandList()}`);
+    streams.err.write(
+      `xenops: unknown command "${printable(first)}"; the commands are:\n${commandList()}`,
+    );
     return EXIT.failed;
   }
   return report(invocation, row, parseCommand(row, linked === undefined ? rest : words));
@@ -46,12 +49,8 @@ async function report(invocation: Invocation, row: Command, parsed: Parsed): Pro
       out.write(parsed.text);
       return EXIT.done;
     case 'bad-option':
-      err.write(`xenops ${row.name}: ${parsed.message}; xenops help ${row.name} lists them all\n`);
-      return EXIT.usage;
     case 'bad-argument':
-      err.write(`error: "${parsed.name}" argument is not valid\n`);
-      if (parsed.cause !== undefined) err.write(`${errorLines(parsed.cause).join('\n')}\n`);
-      return EXIT.failed;
+      return reportUsage(invocation, row, parsed);
     case 'run':
       try {
         await execute(invocation, row, parsed);
@@ -63,13 +62,35 @@ async function report(invocation: Invocation, row: Command, parsed: Parsed): Pro
   }
 }
 
+/** What cannot be parsed. The line about an argument is the historical one, which scripts may look for. */
+function reportUsage(
+  { words, streams: { err } }: Invocation,
+  row: Command,
+  parsed: Extract<Parsed, { kind: 'bad-option' | 'bad-argument' }>,
+): number {
+  const isOption = parsed.kind === 'bad-option';
+  const message = isOption
+    ? `xenops ${row.name}: ${printable(parsed.message)}; xenops help ${row.name} lists them all`
+    : `error: "${parsed.name}" argument is not valid`;
+  const cause = isOption ? undefined : parsed.cause;
+  if (words.some((word) => word === '--json' || word === '-json')) {
+    err.write(`${errorJson(new XenopsError('USAGE', { message, cause }))}\n`);
+  } else {
+    const why = cause === undefined ? [] : errorLines(cause);
+    err.write(`${[message, ...why].join('\n')}\n`);
+  }
+  return isOption ? EXIT.usage : EXIT.failed;
+}
+
 async function execute(
   { environment, streams, signal, openHost = connect }: Invocation,
   row: Command,
   { values, global }: Extract<Parsed, { kind: 'run' }>,
 ): Promise<void> {
   await using host = await openHost({
-    uri: global.connect ?? environment['XENOPS_CONNECT'],
+    uri:
+      global.connect ??
+      (environment['XENOPS_CONNECT'] === '' ? undefined : environment['XENOPS_CONNECT']),
     xenstoredPath: environment['XENSTORED_PATH'],
   });
   const out = commandOutput(streams);
@@ -102,7 +123,7 @@ function help([name]: readonly string[], { out, err }: Streams): number {
   }
   const row = findCommand(name);
   if (row === undefined) {
-    err.write(`xenops: unknown command "${name}"; xenops help lists them all\n`);
+    err.write(`xenops: unknown command "${printable(name)}"; xenops help lists them all\n`);
     return EXIT.failed;
   }
   out.write(commandHelp(row));

@@ -34,7 +34,8 @@ interface SimProvider {
 
 /**
  * Opens the host. Never falls back from one kind to another. Rejects with CONNECT_NO_HOST when none is named and this is
- * no Dom0, CONNECT_BAD_URI, HYPERVISOR_UNAVAILABLE or XENSTORE_UNAVAILABLE.
+ * no Dom0, CONNECT_BAD_URI, CONNECT_FAILED (the provider cannot be loaded), HYPERVISOR_UNAVAILABLE or
+ * XENSTORE_UNAVAILABLE.
  */
 export async function connect({ uri, xenstoredPath }: ConnectOptions = {}): Promise<Host> {
   const chosen = uri ?? (PRIVCMD_DEVICES.some((device) => existsSync(device)) ? 'xen:' : undefined);

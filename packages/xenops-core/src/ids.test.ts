@@ -61,7 +61,7 @@ describe('evtchn', () => {
     expect(() => evtchn(port)).toThrow(BAD_VALUE);
   });
 
-  test.failing('refuses 0, which is no positive number and never a port', () => {
+  test('refuses 0, which is no positive number and never a port', () => {
     expect(() => evtchn(0)).toThrow(BAD_VALUE);
   });
 
@@ -102,7 +102,7 @@ describe('vmUuid', () => {
     expect(() => vmUuidFromBytes(new Uint8Array(15))).toThrow(BAD_VALUE);
   });
 
-  test.failing('is not made of too many bytes', () => {
+  test('is not made of too many bytes', () => {
     expect(() => vmUuidFromBytes(new Uint8Array(17))).toThrow(BAD_VALUE);
   });
 

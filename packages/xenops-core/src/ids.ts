@@ -39,7 +39,7 @@ export function findDomid(text: string): Domid | undefined {
 
 /** The number as an event channel port. Throws CONFIG_BAD_VALUE when it is not a positive 32-bit number. */
 export function evtchn(value: number): Evtchn {
-  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
+  if (!Number.isInteger(value) || value < 1 || value > 0xffffffff) {
     throw new ConfigError('CONFIG_BAD_VALUE', { message: `${value} is no event channel port` });
   }
   return value as Evtchn;
@@ -58,8 +58,13 @@ export function vmUuid(text: string): VmUuid {
   return lower as VmUuid;
 }
 
-/** The uuid made of these 16 bytes. */
+/** The uuid made of these 16 bytes. Throws CONFIG_BAD_VALUE for any other number of them. */
 export function vmUuidFromBytes(bytes: Uint8Array): VmUuid {
+  if (bytes.length !== 16) {
+    throw new ConfigError('CONFIG_BAD_VALUE', {
+      message: `A uuid has 16 bytes, not ${bytes.length}`,
+    });
+  }
   const hex = Buffer.from(bytes).toString('hex');
   const at = (from: number, to: number): string => hex.slice(from, to);
   return vmUuid([at(0, 8), at(8, 12), at(12, 16), at(16, 20), at(20, 32)].join('-'));

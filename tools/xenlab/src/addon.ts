@@ -25,14 +25,16 @@ import type { WorkspacePackage } from './workspace-files.ts';
 
 /** Where an addon's build leaves it, in its package. */
 const BUILT = 'build/Release';
+/** Raised when the folders in the cache change their layout. */
+const CACHE_FORMAT = 2;
 /** Of a package's folder: made from the rest, or of no concern to the addon. */
 const NOT_COMPILED = new Set(['build', 'dist', 'node_modules', 'src', 'README.md']);
 
 export interface Addon {
   /** Where it belongs, relative to the workspace. */
   readonly path: string;
-  /** Where it is on this machine. */
-  readonly file: string;
+  /** The folder of this machine that it is in, under the same path. */
+  readonly root: string;
 }
 
 export interface AddonOptions {
@@ -53,26 +55,23 @@ export async function findAddons({
   const addons: Addon[] = [];
   for (const { folder } of withAddon) {
     const source = path.join(workspace, folder);
-    const builtIn =
-      release.name === readHostRelease()
-        ? await buildInPlace(source, progress)
-        : await buildForRelease({ workspace, folder, release, progress });
-    for (const file of listAddons(builtIn)) {
-      addons.push({ path: path.join(folder, BUILT, path.basename(file)), file });
+    let root = workspace;
+    if (release.name === readHostRelease()) await buildInPlace(source, progress);
+    else root = await buildForRelease({ workspace, folder, release, progress });
+    for (const name of listAddons(path.join(root, folder))) {
+      addons.push({ path: path.join(folder, BUILT, name), root });
     }
   }
   return addons;
 }
 
-async function buildInPlace(source: string, progress: Progress): Promise<string> {
-  const built = path.join(source, BUILT);
-  if (listAddons(built).length === 0) {
-    progress.stage(`Compiling the addon of ${path.basename(source)}`);
-    await runBuild(source, process.env);
-  }
-  return built;
+async function buildInPlace(source: string, progress: Progress): Promise<void> {
+  if (listAddons(source).length > 0) return;
+  progress.stage(`Compiling the addon of ${path.basename(source)}`);
+  await runBuild(source, process.env);
 }
 
+/** Compiles in a copy; returns a folder that has only the addon, under its path in the workspace. */
 async function buildForRelease({
   workspace,
   folder,
@@ -81,6 +80,7 @@ async function buildForRelease({
 }: Omit<AddonOptions, 'packages'> & { readonly folder: string }): Promise<string> {
   const source = path.join(workspace, folder);
   const inputs = {
+    format: CACHE_FORMAT,
     release: release.name,
     node: process.version,
     source: digestFiles(source, compiledEntries(source)),
@@ -114,7 +114,10 @@ async function buildForRelease({
     PKG_CONFIG_ALLOW_SYSTEM_CFLAGS: '1',
     PKG_CONFIG_ALLOW_SYSTEM_LIBS: '1',
   });
-  renameSync(path.join(copy, BUILT), target);
+  const result = path.join(work, 'result');
+  mkdirSync(path.join(result, folder, path.dirname(BUILT)), { recursive: true });
+  renameSync(path.join(copy, BUILT), path.join(result, folder, BUILT));
+  renameSync(result, target);
   rmSync(work, { recursive: true });
   return target;
 }
@@ -143,11 +146,10 @@ async function ensureHeaders(release: Release, progress: Progress): Promise<stri
   return folder;
 }
 
-function listAddons(folder: string): readonly string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.node'))
-    .map((name) => path.join(folder, name));
+/** The file names of what a build left in a package's folder. */
+function listAddons(packageFolder: string): readonly string[] {
+  const built = path.join(packageFolder, BUILT);
+  return existsSync(built) ? readdirSync(built).filter((name) => name.endsWith('.node')) : [];
 }
 
 function compiledEntries(source: string): readonly string[] {

@@ -63,45 +63,51 @@ export async function pushWorkspaceFiles(
   });
   const present = new Map([
     ...files.map((file) => [file.path, file.stamp] as const),
-    ...addons.map((addon) => [addon.path, stampOf(addon.file)] as const),
+    ...addons.map((addon) => [addon.path, stampOf(path.join(addon.root, addon.path))] as const),
   ]);
   const before = readPushed(target.folder);
-  const isNew = (file: string): boolean => before.get(file) !== present.get(file);
-  const changed = files.map((file) => file.path).filter(isNew);
+  const isNew = ({ path: file }: { readonly path: string }): boolean =>
+    before.get(file) !== present.get(file);
+  const changed = files.filter(isNew).map((file) => file.path);
+  const newAddons = addons.filter(isNew);
   const removed = [...before.keys()].filter((file) => !present.has(file));
-  if (removed.length > 0)
-    await run(target.folder, ['xargs', '-0', 'rm', '-f'], absolutePaths(removed));
-  if (changed.length > 0) {
+  if (removed.length > 0) await removeFiles(target.folder, removed);
+  if (changed.length + newAddons.length > 0) {
+    // One command does it all: each costs more than the files.
     await sendTar(target.folder, {
-      tarArguments: ['-C', workspace, '--null', '-T', '-'],
+      tarArguments: [
+        ...['-C', workspace, '--null', '-T', '-'],
+        ...newAddons.flatMap((addon) => ['-C', addon.root, addon.path]),
+      ],
       list: changed.join('\0'),
       to: WORKSPACE_FOLDER,
+      afterwards: renderLinks(commands),
     });
   }
-  for (const addon of addons.filter(({ path: file }) => isNew(file))) {
-    const to = path.join(WORKSPACE_FOLDER, path.dirname(addon.path));
-    await pushFiles(target, [addon.file], { to });
-  }
-  if (changed.length + removed.length > 0) await linkCommands(target.folder, commands);
   writeFileSync(path.join(target.folder, PUSHED), JSON.stringify([...present]), { mode: 0o600 });
   return {
-    sentCount: changed.length,
+    sentCount: changed.length + newAddons.length,
     removedCount: removed.length,
     commands: [...commands.keys()],
   };
 }
 
-/** Links each command from the PATH to its file, and makes the file executable. */
-async function linkCommands(folder: string, commands: ReadonlyMap<string, string>): Promise<void> {
+/** A script that links each command from the PATH to its file, which it makes executable. */
+function renderLinks(commands: ReadonlyMap<string, string>): string {
   const lines = [...commands].map(([command, file]) => {
     const target = quoteWord(path.join(WORKSPACE_FOLDER, file));
-    return `[ -e ${target} ] && chmod +x ${target} && ln -sfn ${target} ${quoteWord(`/usr/local/bin/${command}`)} || :\n`;
+    const link = quoteWord(`/usr/local/bin/${command}`);
+    return `if [ -e ${target} ]; then chmod +x ${target} && ln -sfn ${target} ${link}; fi`;
   });
-  await run(folder, ['sh'], lines.join(''));
+  return lines.join(' && ');
 }
 
-async function run(folder: string, argv: readonly string[], stdin: string): Promise<void> {
-  const { status, stderr } = await executeInDom0(folder, { argv, stdin });
+async function removeFiles(folder: string, files: readonly string[]): Promise<void> {
+  const stdin = files.map((file) => `${path.join(WORKSPACE_FOLDER, file)}\0`).join('');
+  const { status, stderr } = await executeInDom0(folder, {
+    argv: ['xargs', '-0', 'rm', '-f'],
+    stdin,
+  });
   if (status !== 0) throw pushError(stderr);
 }
 
@@ -110,16 +116,23 @@ interface TarOptions {
   /** What tar reads on its standard input. */
   readonly list?: string;
   readonly to: string;
+  /** A script that runs in Dom0 when the files are there. */
+  readonly afterwards?: string;
 }
 
-async function sendTar(folder: string, { tarArguments, list = '', to }: TarOptions): Promise<void> {
+async function sendTar(
+  folder: string,
+  { tarArguments, list = '', to, afterwards = ':' }: TarOptions,
+): Promise<void> {
   const tar = spawn('tar', ['-c', ...tarArguments], { stdio: ['pipe', 'pipe', 'pipe'] });
   const complaints: Buffer[] = [];
   tar.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
+  // A tar that needs no list may be done before it is offered one.
+  tar.stdin.on('error', () => undefined);
   tar.stdin.end(list);
   const ended: Promise<readonly unknown[]> = once(tar, 'close');
   const target = quoteWord(to);
-  const script = `mkdir -p ${target} && exec tar -x --no-same-owner -C ${target}`;
+  const script = `mkdir -p ${target} && tar -x --no-same-owner -C ${target} && ${afterwards}`;
   const [received, [tarStatus]] = await Promise.all([
     collect([...sshCommand(folder), '--', script], {
       stdin: tar.stdout,
@@ -136,10 +149,6 @@ function pushError(output: string): LabError {
   return new LabError('LAB_COMMAND_FAILED', {
     message: `Cannot copy files into Dom0: ${output.trim()}`,
   });
-}
-
-function absolutePaths(files: readonly string[]): string {
-  return files.map((file) => `${path.join(WORKSPACE_FOLDER, file)}\0`).join('');
 }
 
 function readPushed(folder: string): ReadonlyMap<string, string> {

@@ -25,12 +25,12 @@ describe('MEMORY_KIB', () => {
     ...['1iM', '\u0661M', 'NaN', 'Infinity', '9'.repeat(400)],
   ])('refuses %.20j', (text) => expect(() => MEMORY_KIB.parse(text)).toThrow(BAD_VALUE));
 
-  test.failing.each(['256b', '256B', '256ib', '256iB'])(
+  test.each(['256b', '256B', '256ib', '256iB'])(
     'refuses %s: a unit of bytes is none of those it names, and must not count as KiB',
     (text) => expect(() => MEMORY_KIB.parse(text)).toThrow(BAD_VALUE),
   );
 
-  test.failing('refuses more KiB than a number holds exactly', () => {
+  test('refuses more KiB than a number holds exactly', () => {
     expect(() => MEMORY_KIB.parse('9999999999G')).toThrow(BAD_VALUE);
   });
 
@@ -63,7 +63,7 @@ describe('SECONDS', () => {
     ['1', 1],
     ['2.5', 2.5],
     ['0.001', 0.001],
-    ['9999999', 9_999_999],
+    ['604800', 604_800],
   ])('reads %s', (text, value) => expect(SECONDS.parse(text)).toBe(value));
 
   test.each(['', '0', '0.0', '0.000', '-1', '.5', '5.', '1e3', 'Infinity', '10000000', '1.2345'])(

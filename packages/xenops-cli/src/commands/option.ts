@@ -109,7 +109,11 @@ export const UUID: ValueRow<VmUuid> = {
 export const VCPUS: ValueRow<number> = {
   placeholder: 'N',
   doc: 'number of virtual cpus',
-  parse: (text) => wholeNumber(text, 'The number of vcpus'),
+  parse: (text) => {
+    const count = wholeNumber(text, 'The number of vcpus');
+    if (count >= 1) return count;
+    throw new ConfigError('CONFIG_BAD_VALUE', { message: 'A guest has one vcpu or more, not 0' });
+  },
 };
 
 export const FILE: ValueRow<string> = {
@@ -134,16 +138,18 @@ export const TEXT: ValueRow<string> = {
   },
 };
 
+/** A week: longer than anything here can take. */
+const SECONDS_MAX = 604_800;
+
 export const SECONDS: ValueRow<number> = {
   placeholder: 'SECONDS',
   doc: 'how long to wait',
   parse: (text) => {
-    if (!/^\d{1,7}(\.\d{1,3})?$/.test(text) || Number(text) === 0) {
-      throw new ConfigError('CONFIG_BAD_VALUE', {
-        message: `A time is a number of seconds above 0, not "${text}"`,
-      });
-    }
-    return Number(text);
+    const seconds = /^\d{1,7}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
+    if (seconds > 0 && seconds <= SECONDS_MAX) return seconds;
+    throw new ConfigError('CONFIG_BAD_VALUE', {
+      message: `A time is a number of seconds above 0 and up to ${SECONDS_MAX}, not "${text}"`,
+    });
   },
 };
 
@@ -159,14 +165,15 @@ export const MEMORY_KIB: ValueRow<number> = {
   placeholder: 'KIB',
   doc: 'memory in KiB, or with a unit: 256M, 1G',
   parse: (text) => {
-    const match = /^(?<amount>\d{1,12})(?<unit>[kmg]?)(i?b)?$/i.exec(text);
-    const perUnit = KIB_PER_SUFFIX[match?.groups?.['unit']?.toLowerCase() ?? 'none'];
-    if (perUnit === undefined) {
+    const match = /^(?<amount>\d{1,15})((?<unit>[kmg])(i?b)?)?$/i.exec(text);
+    const perUnit = KIB_PER_SUFFIX[match?.groups?.['unit']?.toLowerCase() ?? ''] ?? Number.NaN;
+    const kib = Number(match?.groups?.['amount'] ?? Number.NaN) * perUnit;
+    if (!Number.isSafeInteger(kib)) {
       throw new ConfigError('CONFIG_BAD_VALUE', {
         message: `An amount of memory is a number of KiB or has a unit as in 256M and 1G, not "${text}"`,
         context: { value: text },
       });
     }
-    return Number(match?.groups?.['amount']) * perUnit;
+    return kib;
   },
 };

@@ -4,6 +4,7 @@ import type { Host } from '@xenops/core/host';
 import { shutdownCode, SHUTDOWN_REASONS, type DomainInfo } from '@xenops/core/hypervisor';
 import { domainPath } from '@xenops/core/xenstore/path';
 import { mibFromKibDown } from '@xenops/core/units';
+import { printable } from '../output/error-report.ts';
 import { renderTable } from '../output/table.ts';
 import { command, type Command } from './command.ts';
 import { DOMID, flag, required } from './option.ts';
@@ -109,5 +110,7 @@ async function domainJson(host: Host, info: DomainInfo): Promise<unknown> {
 }
 
 function deviceLine({ kind, devid, frontendState, backend }: DeviceView): string {
-  return `${kind}[${devid}] is ${frontendState} to dom(${backend.domid}) ty(${backend.kind}) devid(${backend.devid} ${backend.dev}) state(${backend.state})`;
+  // What the guest calls the device is for its back-end to say, which may be another domain.
+  const dev = printable(backend.dev);
+  return `${kind}[${devid}] is ${frontendState} to dom(${backend.domid}) ty(${backend.kind}) devid(${backend.devid} ${dev}) state(${backend.state})`;
 }

@@ -19,7 +19,7 @@ describe('errorLines', () => {
     expect(errorLines(error)).toEqual([
       'xenops: Cannot make the domain',
       '  because: xc_domain_create failed',
-      '  because: EIO',
+      '    because: EIO',
       '  libxc: first',
       '  libxc: second',
     ]);
@@ -53,10 +53,14 @@ describe('errorLines', () => {
       message: 'Not all is gone',
       cause: new AggregateError([new Error('one'), new Error('two')]),
     });
-    expect(errorLines(error)).toEqual(['xenops: Not all is gone', '  because: one; two']);
+    expect(errorLines(error)).toEqual([
+      'xenops: Not all is gone',
+      '  because: one',
+      '  because: two',
+    ]);
   });
 
-  test.failing('name the reasons of the parts of an AggregateError', () => {
+  test('name the reasons of the parts of an AggregateError', () => {
     const part = new Error('Undoing failed: domain 7', { cause: new Error('EBUSY') });
     const lines = errorLines(new AggregateError([part], 'Not everything could be undone'));
     expect(lines.join('\n')).toContain('EBUSY');
@@ -91,7 +95,7 @@ describe('errorJson', () => {
         code: 'DOMAIN_NO_MEMORY',
         message: 'Too little\nmemory',
         context: { domid: 7, neededKib: 1024 },
-        cause: { code: 'HYPERVISOR_NO_MEMORY', message: 'ENOMEM', context: {} },
+        causes: [{ code: 'HYPERVISOR_NO_MEMORY', message: 'ENOMEM', context: {} }],
       },
     });
   });
@@ -116,7 +120,7 @@ describe('errorJson', () => {
     });
   });
 
-  test.failing('is cut when causes go in a circle', () => {
+  test('is cut when causes go in a circle', () => {
     const error = new Error('round');
     error.cause = error;
     expect(errorJson(error).length).toBeLessThan(2000);
@@ -143,7 +147,7 @@ describe('errorDetails', () => {
     }
   });
 
-  test.failing('makes control characters visible too', () => {
+  test('makes control characters visible too', () => {
     expect(errorDetails(new Error(HOSTILE))).not.toMatch(CONTROL);
   });
 });

@@ -266,7 +266,7 @@ export function describeSlice(name: string, start: () => Promise<SliceHost>): vo
       });
 
       on('the number of vcpus makes no sense', async () => {
-        await failsWith(['-vcpus', '0'], { status: 3, text: 'one vcpu or more' });
+        await failsWith(['-vcpus', '0'], { status: 1, text: '"vcpus" argument is not valid' });
         await failsWith(['-vcpus', '99999'], { status: 1, text: 'vcpu' });
       });
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { LabHost } from './lab-host.ts';
+import { LabHost } from './lab-host.lab-helper.ts';
 import { describeSlice, Xenops } from './slice-suite.ts';
 
 const TEST_TIMEOUT_MS = 300_000;

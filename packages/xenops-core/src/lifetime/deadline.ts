@@ -15,6 +15,15 @@ export interface AwaitedThing {
   readonly lastState?: () => string;
 }
 
+/** What was last seen; a description that fails must not keep the wait from ending. */
+function tellState(lastState: (() => string) | undefined): string | undefined {
+  try {
+    return lastState?.();
+  } catch {
+    return 'unknown';
+  }
+}
+
 /** Rejects with ABORTED when the signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
   if (signal?.aborted === true) throw aborted(what, signal);
@@ -47,7 +56,7 @@ export async function withDeadline<T>(
     if (signal !== undefined) stop(aborted(what, signal));
   };
   const timer = clock.startTimer(timeoutMs, () => {
-    const state = lastState?.();
+    const state = tellState(lastState);
     stop(
       new TimeoutError({
         message: `Waited ${timeoutMs / 1000} s in vain for ${what}`,

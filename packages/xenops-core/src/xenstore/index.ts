@@ -1,13 +1,6 @@
 export { ownedBy, parsePermission, parsePermissions, renderPermissions } from './permissions.ts';
 export type { Access, Permission, Permissions } from './permissions.ts';
-export type {
-  RequestOptions,
-  TransactionOptions,
-  Watch,
-  WatchEvent,
-  XenStore,
-  XenStoreTree,
-} from './xenstore.ts';
+export type { TransactionOptions, Watch, WatchEvent, XenStore, XenStoreTree } from './xenstore.ts';
 export { WireClient } from './client/client.ts';
 export type { WireClientOptions } from './client/client.ts';
 export { DEFAULT_SOCKET_PATH, socketConnector } from './client/socket-transport.ts';

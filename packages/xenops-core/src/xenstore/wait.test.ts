@@ -197,7 +197,7 @@ describe('giving up', () => {
     expect(clock.timerCount).toBe(0);
   });
 
-  test.failing('while the last watch is being registered leaves none behind', async () => {
+  test('while the last watch is being registered leaves none behind', async () => {
     const { daemon, wait } = setUp(({ request }) => (request.name === 'watch' ? undefined : OK));
     const caller = new AbortController();
     const rejected = expect(wait(['/a'], caller.signal)).rejects.toMatchObject({ code: 'ABORTED' });

@@ -53,7 +53,9 @@ async function firstFound<T>(
     const follow = async (watch: Watch): Promise<void> => {
       for await (const _event of watch) await lookNow();
     };
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
     for (const watch of watches) follow(watch).catch(reject);
     lookNow().catch(reject);
   });

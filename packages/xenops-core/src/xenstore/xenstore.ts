@@ -12,13 +12,6 @@
 import type { Domid, Evtchn } from '../ids.ts';
 import type { Permissions } from './permissions.ts';
 
-/** Options of a single request. */
-export interface RequestOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Gives up after this time with TIMEOUT; the connection's own limit applies where it is not said. */
-  readonly timeoutMs?: number | undefined;
-}
-
 /** What can be done on the tree, inside a transaction and outside. */
 export interface XenStoreTree {
   /** The value as text. XENSTORE_NO_ENTRY when the node is not there. */
@@ -47,7 +40,9 @@ export interface Watch extends AsyncIterable<WatchEvent>, AsyncDisposable {
   readonly path: string;
 }
 
-export interface TransactionOptions extends RequestOptions {
+export interface TransactionOptions {
+  /** Checked before each attempt. */
+  readonly signal?: AbortSignal | undefined;
   /** How often a transaction is tried when others get in its way; TRANSACTION_ATTEMPTS_MAX unless said. */
   readonly attempts?: number | undefined;
 }

@@ -55,8 +55,8 @@ export class ConsoleDaemon implements AsyncDisposable {
       await store.transaction(async (tree) => {
         // Only into a console that the toolstack has made: a node that is written late must not outlive the domain.
         if ((await tree.find(`${console}/ring-ref`)) === undefined) return;
-        if ((await tree.find(`${console}/tty`)) === undefined)
-          await tree.write(`${console}/tty`, file);
+        const tty = `${console}/tty`;
+        if ((await tree.find(tty)) !== file) await tree.write(tty, file);
       });
     }
   }

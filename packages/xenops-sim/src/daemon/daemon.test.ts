@@ -1,4 +1,4 @@
-import { access, mkdtemp, rm, stat } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -53,6 +53,17 @@ test('a folder has one daemon; the second is told who it is; after it the folder
   await daemon[Symbol.asyncDispose]();
   const next = await start();
   await next[Symbol.asyncDispose]();
+});
+
+test('a folder that others can write to, or that is none, is refused and left as it is', async () => {
+  await mkdir(folder, { mode: 0o755 });
+  await chmod(folder, 0o777);
+  await expect(start()).rejects.toThrow('Others can write');
+  await chmod(folder, 0o755);
+  const daemon = await start();
+  expect((await stat(folder)).mode & 0o777).toBe(0o755);
+  await daemon[Symbol.asyncDispose]();
+  await expect(start({ folder: '/dev/null' })).rejects.toThrow();
 });
 
 test('a folder whose path is too long for a socket is refused in words', async () => {

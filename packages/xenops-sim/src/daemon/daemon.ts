@@ -9,7 +9,7 @@ import { CleanupStack } from '@xenops/core/lifetime';
 import { simulatedKernel } from '../hypervisor/kernel-image.ts';
 import { listenForHypervisorClients } from '../rpc/server.ts';
 import { createSimHost } from '../sim-host.ts';
-import { makePrivateFolder } from '../sockets/private-listener.ts';
+import { makeOwnFolder } from '../sockets/private-listener.ts';
 import { listenForStoreClients } from '../xenstored/listener.ts';
 import { lockFolder } from './folder-lock.ts';
 import { IdleTimer } from './idle-timer.ts';
@@ -32,7 +32,7 @@ export async function startDaemon(options: DaemonOptions): Promise<AsyncDisposab
   const paths = simSocketPaths(options.folder);
   const stop = new CleanupStack();
   try {
-    await makePrivateFolder(paths.folder);
+    await makeOwnFolder(paths.folder);
     const lock = await lockFolder(paths.lockFile);
     stop.push('the lock of the folder', () => lock.release());
     await writeGuestKernel(paths.guestKernel);

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ConnectError } from '@xenops/core/errors';
 import { withDeadline } from '@xenops/core/lifetime';
-import { answers, makePrivateFolder } from '../sockets/private-listener.ts';
+import { answers, makeOwnFolder } from '../sockets/private-listener.ts';
 import { findLockHolder } from './folder-lock.ts';
 import { simSocketPaths, type SimPaths } from './socket-folder.ts';
 
@@ -32,8 +32,8 @@ export interface StartOptions {
 export async function startOnDemand(folder: string, options: StartOptions = {}): Promise<void> {
   const { signal, timeoutMs = START_TIMEOUT_MS } = options;
   const paths = simSocketPaths(folder);
-  await makePrivateFolder(folder);
-  await makePrivateFolder(path.dirname(paths.hypervisorSocket));
+  await makeOwnFolder(folder);
+  await makeOwnFolder(path.dirname(paths.hypervisorSocket));
   const what = `the simulated host in ${folder} to start`;
   await withDeadline({ what }, { timeoutMs, signal }, async (stop) => {
     if (await startDaemonProcess(paths)) return;

@@ -50,6 +50,7 @@ async function buildGuest(cmdline = ''): Promise<Domid> {
     consoleEvtchn,
     consoleDomid: DOM0,
   });
+  await store.write(`${home}/console/tty`, '');
   await store.write(`${home}/console/ring-ref`, String(consoleFrame));
   await store.introduce(domid, storeFrame, storeEvtchn);
   return domid;

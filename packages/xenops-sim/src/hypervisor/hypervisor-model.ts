@@ -23,13 +23,15 @@ import {
   type VmUuid,
 } from '@xenops/core/ids';
 import { throwIfAborted } from '@xenops/core/lifetime';
-import { KIB_PER_MIB, kibFromPages, pagesFromKibDown, pagesFromKibUp } from '@xenops/core/units';
+import { kibFromPages, pagesFromKibDown, pagesFromKibUp } from '@xenops/core/units';
 import { callFailure } from './call-failure.ts';
 import { ConsoleRing } from './console-ring.ts';
 import { domainInfo, type DomainRecord } from './domain-record.ts';
 import { DomidAllocator } from './domid-allocator.ts';
 import { EventPorts } from './event-ports.ts';
+import { isWhole } from './is-whole.ts';
 import { MemoryPool } from './memory-pool.ts';
+import { checkPvBuild, checkPvMemory, populate } from './pv-build.ts';
 import { loadPvImages } from './pv-images.ts';
 
 export interface HypervisorModelOptions {
@@ -57,16 +59,10 @@ const PAUSES_MAX = 255;
 /** What Xen keeps for a domain, and for each of its vcpus: structures, shared info, stacks. */
 const DOMAIN_OVERHEAD_PAGES = 16;
 const VCPU_OVERHEAD_PAGES = 4;
-/** Pages that libxenguest takes at once; what does not fit is what remains when memory runs out. */
-const SUPERPAGE_PAGES = 512;
 const NIL_UUID = vmUuid('00000000-0000-0000-0000-000000000000');
 const CPU_KHZ = 2_400_000;
 /** What Dom0 has used when the host is up. */
 const DOM0_BOOT_CPU_TIME_NS = 10_000_000_000n;
-/** Longest command line of a PV guest, with its terminator (MAX_GUEST_CMDLINE, xen/include/public/xen.h). */
-const CMDLINE_BYTES = 1024;
-/** Page tables, rings and the start info page besides the images: what a PV guest needs to be built at all. */
-const BUILD_OVERHEAD_KIB = 4096;
 
 export class HypervisorModel {
   readonly #clock: Clock;
@@ -199,20 +195,20 @@ export class HypervisorModel {
     spec: PvBuildSpec,
     { signal, onProgress = () => undefined }: LongCallOptions = {},
   ): Promise<BuildResult> {
-    throwIfAborted(signal, `the build of domain ${domid}`);
-    this.#checkBuild(domid, spec);
+    const what = `the build of domain ${domid}`;
+    const get = (): DomainRecord => this.#get(domid, 'xc_dom_boot_xen_init');
+    throwIfAborted(signal, what);
+    checkPvBuild(get(), spec);
     onProgress({ stage: 'load' });
     const imageKib = await loadPvImages(domid, spec);
-    throwIfAborted(signal, `the build of domain ${domid}`);
+    throwIfAborted(signal, what);
     // The domain may have been destroyed, or built by somebody else, while the files were read.
-    const domain = this.#checkBuild(domid, spec);
-    if (spec.memoryKib < imageKib + BUILD_OVERHEAD_KIB) {
-      const message = `Domain ${domid} needs ${imageKib + BUILD_OVERHEAD_KIB} KiB for its images and tables, not ${spec.memoryKib}`;
-      throw callFailure({ call: 'xc_dom_boot_image', errno: 'ENOMEM', message, domid });
-    }
+    const domain = get();
+    checkPvBuild(domain, spec);
+    checkPvMemory(domain, { memoryKib: spec.memoryKib, imageKib });
     onProgress({ stage: 'populate' });
-    throwIfAborted(signal, `the build of domain ${domid}`);
-    this.#populate(domain, pagesFromKibUp(spec.memoryKib));
+    throwIfAborted(signal, what);
+    populate(domain, this.#memory, pagesFromKibUp(spec.memoryKib));
     onProgress({ stage: 'boot' });
     const { cmdline, kernelPath, ramdiskPath } = spec;
     domain.guest = { cmdline, kernelPath, ramdiskPath };
@@ -342,44 +338,6 @@ export class HypervisorModel {
     return domain;
   }
 
-  #checkBuild(domid: number, spec: PvBuildSpec): DomainRecord {
-    const call = 'xc_dom_boot_mem_init';
-    const domain = this.#get(domid, 'xc_dom_boot_xen_init');
-    const refuse = (message: string): never => {
-      throw callFailure({ call, errno: 'EINVAL', message, domid });
-    };
-    if (domid === 0) refuse('Dom0 cannot be built');
-    if (domain.guestType !== 'pv') refuse(`Domain ${domid} is no PV domain`);
-    if (domain.guest !== undefined) refuse(`Domain ${domid} has been built already`);
-    if (!isWhole(spec.memoryKib / KIB_PER_MIB, 1, Number.MAX_SAFE_INTEGER)) {
-      refuse(`A guest is built with whole MiB of memory, not with ${spec.memoryKib} KiB`);
-    }
-    if (Buffer.byteLength(spec.cmdline) >= CMDLINE_BYTES) {
-      refuse(`A guest's command line is shorter than ${CMDLINE_BYTES} bytes`);
-    }
-    return domain;
-  }
-
-  /** Gives the domain memory, in large pieces; when it runs out the pieces taken so far stay, as on real Xen. */
-  #populate(domain: DomainRecord, pages: number): void {
-    const { domid } = domain;
-    const allowed = Math.max(0, domain.maxPages - domain.pages);
-    const possible = Math.min(allowed, this.#memory.freePages);
-    const wholePieces = Math.floor(possible / SUPERPAGE_PAGES) * SUPERPAGE_PAGES;
-    domain.pages += this.#memory.takeUpTo(possible >= pages ? pages : wholePieces);
-    if (possible >= pages) return;
-    const [what, availableKib] =
-      allowed < pages
-        ? [`the limit of domain ${domid} allows`, kibFromPages(allowed)]
-        : ['the host has', kibFromPages(possible)];
-    throw callFailure({
-      call: 'xc_domain_populate_physmap_exact',
-      errno: 'ENOMEM',
-      message: `Domain ${domid} needs ${kibFromPages(pages)} KiB but ${what} ${availableKib} KiB`,
-      domid,
-    });
-  }
-
   #takeFrame(): bigint {
     this.#nextFrame += 1n;
     return this.#nextFrame;
@@ -388,8 +346,4 @@ export class HypervisorModel {
   #tellRunnable(domain: DomainRecord): void {
     for (const listener of this.#listeners) listener.runnableChanged(domain);
   }
-}
-
-function isWhole(value: number, min: number, max: number): boolean {
-  return Number.isInteger(value) && value >= min && value <= max;
 }

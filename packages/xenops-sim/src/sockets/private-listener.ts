@@ -53,17 +53,33 @@ export async function listenPrivately(
   };
 }
 
-/** Makes the folder for us alone. Rejects with CONNECT_FAILED when it belongs to somebody else or is no folder. */
-export async function makePrivateFolder(folder: string): Promise<void> {
+/**
+ * Makes a folder that only we can write to. One that is there is left as it is: it may be the user's own. Rejects with
+ * CONNECT_FAILED when others own it or can write to it.
+ */
+export async function makeOwnFolder(folder: string): Promise<void> {
+  const mode = await makeFolder(folder);
+  if ((mode & 0o022) === 0) return;
+  throw new ConnectError('CONNECT_FAILED', {
+    message: `Others can write to ${folder}: choose a folder for this user alone (chmod 700)`,
+    context: { path: folder, mode: mode & 0o7777 },
+  });
+}
+
+/** Makes a folder of our own that nobody else can enter. Rejects with CONNECT_FAILED when others own it. */
+async function makePrivateFolder(folder: string): Promise<void> {
+  const mode = await makeFolder(folder);
+  if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
+}
+
+async function makeFolder(folder: string): Promise<number> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = await lstat(folder);
-  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
-    throw new ConnectError('CONNECT_FAILED', {
-      message: `${folder} must be a folder that belongs to the user of this process`,
-      context: { path: folder, uid: found.uid },
-    });
-  }
-  if ((found.mode & 0o077) !== 0) await chmod(folder, 0o700);
+  if (found.isDirectory() && found.uid === process.getuid?.()) return found.mode;
+  throw new ConnectError('CONNECT_FAILED', {
+    message: `${folder} must be a folder that belongs to the user of this process`,
+    context: { path: folder, uid: found.uid },
+  });
 }
 
 /** Whether somebody listens on the socket. */

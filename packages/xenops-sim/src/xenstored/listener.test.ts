@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { encodeRequest, FrameDecoder, type Request } from '@xenops/core/xenstore/wire';
 import { listenForStoreClients, type XenstoredListener } from './listener.ts';
-import { StoreHarness } from './store-harness.ts';
+import { StoreHarness } from './store-harness.test-helper.ts';
 
 let folder = '';
 let socketPath = '';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { StoreHarness, type TestClient } from './store-harness.ts';
+import { StoreHarness, type TestClient } from './store-harness.test-helper.ts';
 
 /** A store with guests 1 and 2 and a node with these permissions. */
 function withNode(...permissions: string[]): { guest: TestClient; harness: StoreHarness } {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { StoreHarness } from './store-harness.ts';
+import { StoreHarness } from './store-harness.test-helper.ts';
 
 /** How often in a row something succeeds, and how it then fails. */
 function countOk(attempt: (index: number) => string): string {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { encodeFrame, FrameDecoder } from '@xenops/core/xenstore/wire';
-import { StoreHarness, type TestClient } from './store-harness.ts';
+import { StoreHarness, type TestClient } from './store-harness.test-helper.ts';
 
 /** Few names, so that operations meet. */
 const path = fc

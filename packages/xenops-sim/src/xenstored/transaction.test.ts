@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { StoreHarness } from './store-harness.ts';
+import { StoreHarness } from './store-harness.test-helper.ts';
 
 test('changes are seen inside at once, outside on commit', () => {
   const harness = new StoreHarness();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { StoreHarness } from './store-harness.ts';
+import { StoreHarness } from './store-harness.test-helper.ts';
 
 test('the first event comes at once, whether there is a node or not', () => {
   const dom0 = new StoreHarness().dom0();

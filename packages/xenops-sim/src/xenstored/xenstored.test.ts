@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { StoreHarness } from './store-harness.ts';
+import { StoreHarness } from './store-harness.test-helper.ts';
 
 test('a fresh store holds what the C daemon starts with', () => {
   expect(new StoreHarness().dump()).toEqual(['/= n0', '/tool/xenstored= n0', '/tool= n0']);

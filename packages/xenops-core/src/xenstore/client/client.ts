@@ -2,7 +2,7 @@
  * The XenStore of a connector: connects when first used, and again after the connection was lost. Watches outlive the
  * connection: they are registered anew on the next one and their consumers get a `resync`.
  */
-import { hasCode, XenStoreError } from '../../errors.ts';
+import { hasCode, ProtocolError, XenStoreError } from '../../errors.ts';
 import { type Clock, systemClock } from '../../host/clock.ts';
 import type { Domid, Evtchn } from '../../ids.ts';
 import { throwIfAborted } from '../../lifetime/deadline.ts';
@@ -21,6 +21,12 @@ import type { Connector } from './transport.ts';
 import { checked, WireTree } from './tree.ts';
 import { WatchQueue } from './watch-queue.ts';
 
+/** A watch, and the connection that it was last registered on. */
+interface Registration {
+  readonly queue: WatchQueue;
+  connection: Multiplexer | undefined;
+}
+
 export interface WireClientOptions {
   readonly clock?: Clock;
   /** Random numbers from 0 to 1, for the pauses between attempts of a transaction. */
@@ -31,7 +37,7 @@ export class WireClient extends WireTree implements XenStore {
   readonly #connector: Connector;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #watches = new Map<string, WatchQueue>();
+  readonly #watches = new Map<string, Registration>();
   #connection: Promise<Multiplexer> | undefined;
   #reconnecting: Disposable | undefined;
   #nextToken = 0;
@@ -80,15 +86,20 @@ export class WireClient extends WireTree implements XenStore {
       await this.#request({ name: 'unwatch', path: checkedPath, token }).catch(ignoreGone);
     });
     const onAbort = (): void => {
-      // Disposing only fails when the connection is gone, and then there is nothing left to unregister.
-      void queue[Symbol.asyncDispose]().catch(ignoreGone);
+      // The consumer has gone; a daemon that cannot unregister the watch any more is nobody's error but its own.
+      queue[Symbol.asyncDispose]().catch(() => undefined);
     };
-    this.#watches.set(token, queue);
+    const registration: Registration = { queue, connection: undefined };
+    this.#watches.set(token, registration);
     try {
-      await this.#request({ name: 'watch', path: checkedPath, token });
+      await this.#register(await this.#connected(), token, registration);
     } catch (error) {
       this.#watches.delete(token);
       throw error;
+    }
+    if (signal?.aborted === true) {
+      onAbort();
+      throwIfAborted(signal, `a watch on ${path}`);
     }
     signal?.addEventListener('abort', onAbort, { once: true });
     return queue;
@@ -124,7 +135,7 @@ export class WireClient extends WireTree implements XenStore {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#reconnecting?.[Symbol.dispose]();
-    for (const queue of this.#watches.values()) queue.end();
+    for (const { queue } of this.#watches.values()) queue.end();
     this.#watches.clear();
     const connection = await this.#connection?.catch(() => undefined);
     connection?.close();
@@ -148,7 +159,7 @@ export class WireClient extends WireTree implements XenStore {
   async #connect(): Promise<Multiplexer> {
     try {
       return await Multiplexer.open(this.#connector, this.#clock, {
-        onWatchEvent: (path, token) => this.#watches.get(token)?.push(path),
+        onWatchEvent: (path, token) => this.#watches.get(token)?.queue.push(path),
         onDown: () => this.#lost(),
       });
     } catch (error) {
@@ -174,12 +185,28 @@ export class WireClient extends WireTree implements XenStore {
 
   async #rearm(): Promise<void> {
     const connection = await this.#connected();
+    const lost = [...this.#watches].filter(([, watch]) => watch.connection !== connection);
     await Promise.all(
-      [...this.#watches].map(async ([token, queue]) => {
-        await connection.request({ name: 'watch', path: queue.path, token }, 0);
-        queue.resync();
+      lost.map(async ([token, registration]) => {
+        try {
+          await this.#register(connection, token, registration);
+        } catch (error) {
+          if (hasCode(error, 'XENSTORE_CLOSED', 'TIMEOUT')) throw error;
+          // Refused: its consumer's to know, and no reason to keep the others waiting.
+          registration.queue.end(asError(error));
+        }
+        registration.queue.resync();
       }),
     );
+  }
+
+  async #register(
+    connection: Multiplexer,
+    token: string,
+    registration: Registration,
+  ): Promise<void> {
+    registration.connection = connection;
+    await connection.request({ name: 'watch', path: registration.queue.path, token }, 0);
   }
 
   async #attempt<T>(
@@ -187,12 +214,15 @@ export class WireClient extends WireTree implements XenStore {
   ): Promise<{ readonly done: true; readonly value: T } | { readonly done: false }> {
     const connection = await this.#connected();
     const started = await connection.request({ name: 'transactionStart' }, 0);
-    const id = Number(splitTexts(started)[0]);
+    const id = parseTransactionId(splitTexts(started)[0]);
     let value: T;
     try {
       value = await body(new WireTree((request) => connection.request(request, id)));
     } catch (error) {
-      await connection.request({ name: 'transactionEnd', commit: false }, id).catch(ignoreGone);
+      // The transaction is over either way; what counts is why the body failed.
+      await connection
+        .request({ name: 'transactionEnd', commit: false }, id)
+        .catch(() => undefined);
       if (hasCode(error, 'XENSTORE_CONFLICT')) return { done: false };
       throw error;
     }
@@ -208,6 +238,22 @@ export class WireClient extends WireTree implements XenStore {
   async #pause(delayMs: number): Promise<void> {
     await new Promise<void>((resolve) => void this.#clock.startTimer(delayMs, resolve));
   }
+}
+
+/** The id in the reply to a start; 0 would mean "no transaction" to every request that carries it. */
+function parseTransactionId(text = ''): number {
+  const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
+  if (id < 1 || id > 0xffffffff) {
+    throw new ProtocolError('PROTOCOL_REMOTE', {
+      message: 'xenstored started a transaction without a usable id',
+      context: { id: text.slice(0, 32) },
+    });
+  }
+  return id;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** What is undone on a connection that is gone, or on a watch that xenstored does not know, needs no undoing. */

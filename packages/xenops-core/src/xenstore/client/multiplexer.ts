@@ -15,8 +15,8 @@ import { errorFromWire } from './wire-error.ts';
 interface Pending {
   readonly request: Request;
   readonly deadlineMs: number;
-  /** Undefined once the caller has been told of a time-out: the answer is then dropped. */
-  settle: { resolve: (payload: Buffer) => void; reject: (error: Error) => void } | undefined;
+  readonly resolve: (payload: Buffer) => void;
+  readonly reject: (error: Error) => void;
 }
 
 export interface MultiplexerEvents {
@@ -65,7 +65,7 @@ export class Multiplexer {
       const requestId = this.#takeRequestId();
       const message = encodeRequest(request, { requestId, transactionId });
       const deadlineMs = this.#clock.nowMs() + REQUEST_TIMEOUT_MS;
-      this.#pending.set(requestId, { request, deadlineMs, settle: { resolve, reject } });
+      this.#pending.set(requestId, { request, deadlineMs, resolve, reject });
       if (this.#pending.size === 1) transport.setRef(true);
       this.#timer ??= this.#clock.startTimer(REQUEST_TIMEOUT_MS, () => this.#expire());
       transport.send(message);
@@ -113,38 +113,39 @@ export class Multiplexer {
       return;
     }
     const pending = this.#pending.get(frame.requestId);
+    // The late answer to a request that was given up.
     if (pending === undefined) return;
-    this.#pending.delete(frame.requestId);
-    const { request, settle } = pending;
+    const { request, resolve, reject } = pending;
     if (frame.type === MessageType[request.name]) {
       // The frame is a view of a buffer that is used again; what a caller keeps must be its own.
-      settle?.resolve(Buffer.from(frame.payload));
+      resolve(Buffer.from(frame.payload));
     } else if (frame.type === MessageType.error) {
-      settle?.reject(errorFromReply(request, splitTexts(frame.payload)[0] ?? ''));
+      reject(errorFromReply(request, splitTexts(frame.payload)[0] ?? ''));
     } else {
       throw new ProtocolError('PROTOCOL_REMOTE', {
         message: `xenstored answered a ${request.name} request with a message of type ${frame.type}`,
       });
     }
+    this.#pending.delete(frame.requestId);
   }
 
   #expire(): void {
     this.#timer = undefined;
     const nowMs = this.#clock.nowMs();
-    for (const pending of this.#pending.values()) {
-      if (pending.settle === undefined) continue;
-      if (pending.deadlineMs > nowMs) {
-        this.#timer = this.#clock.startTimer(pending.deadlineMs - nowMs, () => this.#expire());
+    for (const [requestId, { deadlineMs, request, reject }] of this.#pending) {
+      if (deadlineMs > nowMs) {
+        this.#timer = this.#clock.startTimer(deadlineMs - nowMs, () => this.#expire());
         return;
       }
-      pending.settle.reject(
+      this.#pending.delete(requestId);
+      reject(
         new TimeoutError({
-          message: `xenstored did not answer in ${REQUEST_TIMEOUT_MS / 1000} s when asked to ${describe(pending.request)}`,
-          context: contextOf(pending.request),
+          message: `xenstored did not answer in ${REQUEST_TIMEOUT_MS / 1000} s when asked to ${describe(request)}`,
+          context: contextOf(request),
         }),
       );
-      pending.settle = undefined;
     }
+    this.#becomeIdle();
   }
 
   #becomeIdle(): void {
@@ -160,7 +161,7 @@ export class Multiplexer {
     this.#pending.clear();
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
-    for (const { settle } of pending) settle?.reject(this.#closedError());
+    for (const { reject } of pending) reject(this.#closedError());
     this.#events.onDown(cause);
   }
 

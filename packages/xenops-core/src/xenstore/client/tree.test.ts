@@ -44,7 +44,7 @@ describe('a bad path', () => {
     expect(sent).toEqual([]);
   });
 
-  test.failing('that starts like a special one is still PROTOCOL_LOCAL', async () => {
+  test('that starts like a special one is still PROTOCOL_LOCAL', async () => {
     const { tree, sent } = treeOf(() => '');
     await expect(tree.setPermissions('@a\0b7', ownedBy(DOM0))).rejects.toMatchObject({
       code: 'PROTOCOL_LOCAL',

@@ -68,8 +68,7 @@ export class WireTree implements XenStoreTree {
 
   async setPermissions(path: string, permissions: Permissions): Promise<void> {
     const texts = renderPermissions(permissions);
-    const name = path.startsWith('@') ? path : checked(path);
-    await this.#send({ name: 'setPermissions', path: name, permissions: texts });
+    await this.#send({ name: 'setPermissions', path: checked(path), permissions: texts });
   }
 
   #readRaw(path: string): Promise<Buffer> {

@@ -22,7 +22,7 @@ const CODES: Readonly<Record<WireError, XenStoreErrorCode>> = {
   E2BIG: 'XENSTORE_TOO_BIG',
 };
 
-const isWireError = (name: string): name is WireError => name in CODES;
+const isWireError = (name: string): name is WireError => Object.hasOwn(CODES, name);
 
 /** The error for the name in an error reply; a name nobody knows is XENSTORE_IO with the name in the context. */
 export function errorFromWire(name: string, what: string, context: ErrorContext): XenStoreError {
