@@ -92,7 +92,7 @@ async function onSim() {
       run: ([, ...words]) => runHere([process.execPath, bin('xenops-cli/bin/xenops.js'), ...words], env),
       kernel: path.join(folder, 'guests/linux'),
       ramdisk: undefined,
-      showConsole: (domid) => showFileUntil(path.join(folder, 'console', `${domid}.log`), 'GUEST-UP'),
+      showConsole: (domid) => showFileUntil(path.join(folder, 'console', `${domid}.log`), 'simulated login:'),
     });
   } finally {
     const closed = new Promise((resolve) => daemon.once('close', resolve));

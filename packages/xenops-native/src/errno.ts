@@ -39,6 +39,18 @@ const REASON: Readonly<Record<HypervisorErrorCode, string>> = {
   BUILD_RAMDISK_UNREADABLE: 'the ramdisk cannot be read',
 };
 
+/** The file that a failure is about, to be named in its message; empty where it is about none. */
+function fileOf(code: HypervisorErrorCode, context: ErrorContext): string {
+  const { kernelPath, ramdiskPath } = context;
+  const isKernel = code === 'BUILD_KERNEL_UNREADABLE' || code === 'BUILD_KERNEL_INVALID';
+  const file = isKernel
+    ? kernelPath
+    : code === 'BUILD_RAMDISK_UNREADABLE'
+      ? ramdiskPath
+      : undefined;
+  return file === undefined ? '' : ` (${file})`;
+}
+
 /** `xc_error_code` (xenctrl.h): what libxenguest reports where errno says nothing. */
 const LIBRARY_INVALID_KERNEL = 2;
 const LIBRARY_OUT_OF_MEMORY = 4;
@@ -105,7 +117,7 @@ function errorFromFailure(
   }
   const code = codeOfFailure(failure);
   return new HypervisorError(code, {
-    message: `Cannot ${what}: ${REASON[code]}`,
+    message: `Cannot ${what}: ${REASON[code]}${fileOf(code, context)}`,
     context: {
       ...context,
       call: failure.call,

@@ -4,8 +4,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Outcome, SliceHost } from './slice-host.ts';
 
-/** Room for an emulated host: every wait of a test ends by itself much earlier when something is wrong. */
-const TEST_TIMEOUT_MS = 300_000;
 const MEMORY_KIB = 131_072;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -84,7 +82,12 @@ export class Xenops {
   }
 }
 
-export function describeSlice(name: string, start: () => Promise<SliceHost>): void {
+export function describeSlice(
+  name: string,
+  start: () => Promise<SliceHost>,
+  /** Room for the host: every wait of a test ends by itself much earlier when something is wrong. */
+  timeoutMs: number,
+): void {
   describe(name, () => {
     let host: SliceHost;
     let xenops: Xenops;
@@ -93,20 +96,20 @@ export function describeSlice(name: string, start: () => Promise<SliceHost>): vo
     beforeAll(async () => {
       host = await start();
       xenops = new Xenops(host);
-    }, TEST_TIMEOUT_MS);
+    }, timeoutMs);
     afterAll(async () => {
       await host[Symbol.asyncDispose]();
-    }, TEST_TIMEOUT_MS);
+    }, timeoutMs);
     // Whatever a test does, the host is as it was at its end.
     beforeEach(async () => {
       before = await host.fingerprint();
-    }, TEST_TIMEOUT_MS);
+    }, timeoutMs);
     afterEach(async () => {
       expect(await host.fingerprint()).toBe(before);
-    }, TEST_TIMEOUT_MS);
+    }, timeoutMs);
 
     const on = (title: string, body: () => Promise<void>): void => {
-      test(title, body, TEST_TIMEOUT_MS);
+      test(title, body, timeoutMs);
     };
 
     on(
@@ -222,17 +225,17 @@ export function describeSlice(name: string, start: () => Promise<SliceHost>): vo
       beforeEach(async () => {
         domid = await xenops.create();
         made = await host.fingerprint();
-      }, TEST_TIMEOUT_MS);
+      }, timeoutMs);
       afterEach(async () => {
         await xenops.destroy(domid);
-      }, TEST_TIMEOUT_MS);
+      }, timeoutMs);
 
       const failsWith = async (
         words: readonly string[],
-        expected: { readonly status: number; readonly text: string },
+        expected: { readonly status: number; readonly text: string | RegExp },
       ): Promise<void> => {
         const { status, stderr } = await xenops.run(...xenops.buildWords(domid, ...words));
-        expect(stderr).toContain(expected.text);
+        expect(stderr).toMatch(expected.text);
         expect(status).toBe(expected.status);
         expect(await host.fingerprint()).toBe(made);
       };
@@ -261,13 +264,13 @@ export function describeSlice(name: string, start: () => Promise<SliceHost>): vo
       on('the guest has too little memory for its kernel', async () => {
         await failsWith(['-memory', String(host.tooLittleMemoryKib)], {
           status: 1,
-          text: 'domain',
+          text: /domain \d+/i,
         });
       });
 
       on('the number of vcpus makes no sense', async () => {
         await failsWith(['-vcpus', '0'], { status: 1, text: '"vcpus" argument is not valid' });
-        await failsWith(['-vcpus', '99999'], { status: 1, text: 'vcpu' });
+        await failsWith(['-vcpus', '99999'], { status: 3, text: '1 to 8192 vcpus' });
       });
 
       on('the command is stopped half-way', async () => {

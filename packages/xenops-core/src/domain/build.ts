@@ -3,7 +3,6 @@ import { ConfigError, DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { DOM0, findDomid, type Domid } from '../ids.ts';
 import type { DomainInfo, LongCallOptions } from '../hypervisor/hypervisor.ts';
-import { CleanupStack } from '../lifetime/cleanup-stack.ts';
 import { throwIfAborted } from '../lifetime/deadline.ts';
 import { BUILD_MEMORY_MIN_KIB, pvFootprint } from '../memory/footprint.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
@@ -13,6 +12,10 @@ import { markBuild, unmarkBuild } from './build-mark.ts';
 import { remakeDomain } from './create.ts';
 import { builtTree, type BuiltDomain, type DomainIdentity } from './layout.ts';
 import { getDomain, getUnbuilt } from './record.ts';
+import { withUndo } from './with-undo.ts';
+
+/** Most vcpus of a PV guest (`MAX_VIRT_CPUS`, xen/arch/x86/include/asm/domain.h). */
+const PV_VCPUS_MAX = 8192;
 
 /** What a PV guest is to be. */
 export interface BuildPvConfig {
@@ -42,20 +45,20 @@ export async function buildPvDomain(
   await assertMemory(host, domid, config.memoryKib);
   throwIfAborted(options.signal, `the build of domain ${domid}`);
 
-  await using undo = new CleanupStack();
-  await markBuild(host, domid);
-  undo.push(`the mark of the build of domain ${domid}`, () =>
-    unmarkBuild(host, domid, { isBuilt: false }),
-  );
-  undo.push(`domain ${domid} as it was`, () => remakeDomain(host, domid, identity));
-  if (config.vcpus !== identity.maxVcpus) {
-    await remakeDomain(host, domid, { ...identity, maxVcpus: config.vcpus });
-  }
-  const built = await load(host, domid, config, identity, options);
-  await host.store.transaction((tree) => applyTreeChange(tree, builtTree(domid, built)));
-  await host.store.introduce(domid, built.storeFrame, built.storeEvtchn);
-  await unmarkBuild(host, domid, { isBuilt: true });
-  undo.release();
+  await withUndo(`Building domain ${domid}`, async (undo) => {
+    await markBuild(host, domid);
+    undo.push(`the mark of the build of domain ${domid}`, () =>
+      unmarkBuild(host, domid, { isBuilt: false }),
+    );
+    undo.push(`domain ${domid} as it was`, () => remakeDomain(host, domid, identity));
+    if (config.vcpus !== identity.maxVcpus) {
+      await remakeDomain(host, domid, { ...identity, maxVcpus: config.vcpus });
+    }
+    const built = await load(host, domid, config, identity, options);
+    await host.store.transaction((tree) => applyTreeChange(tree, builtTree(domid, built)));
+    await host.store.introduce(domid, built.storeFrame, built.storeEvtchn);
+    await unmarkBuild(host, domid, { isBuilt: true });
+  });
 }
 
 /** Everything in the hypervisor: the limit, the two ports, the image. */
@@ -116,9 +119,9 @@ function checkConfig({ memoryKib, vcpus }: BuildPvConfig, { domid, guestType }: 
       context: { domid, guestType },
     });
   }
-  if (!Number.isInteger(vcpus) || vcpus < 1) {
+  if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > PV_VCPUS_MAX) {
     throw new ConfigError('CONFIG_BAD_VALUE', {
-      message: `A guest has one vcpu or more, not ${vcpus}`,
+      message: `A PV guest has 1 to ${PV_VCPUS_MAX} vcpus, not ${vcpus}`,
       context: { vcpus },
     });
   }

@@ -3,11 +3,11 @@ import { ConfigError, DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { findDomid, type Domid, type VmUuid } from '../ids.ts';
 import type { GuestType } from '../hypervisor/hypervisor.ts';
-import { CleanupStack } from '../lifetime/cleanup-stack.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
 import { domainPath, DOMAINS_PATH } from '../xenstore/path.ts';
 import { defaultName } from './record.ts';
 import { removeDomainNodes } from './remove-nodes.ts';
+import { withUndo } from './with-undo.ts';
 import { madeTree, type DomainIdentity } from './layout.ts';
 
 /** What a new domain is to be. */
@@ -30,18 +30,13 @@ const NAME_LENGTH_MAX = 255;
 export async function createDomain(host: Host, config: CreateConfig): Promise<Domid> {
   const { uuid, guestType, maxVcpus, ssidref = 0, name } = config;
   if (name !== undefined) await assertNameIsFree(host, name);
-  await using undo = new CleanupStack();
-  const domid = await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref });
-  undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
-  await writeMadeTree(host, domid, {
-    uuid,
-    guestType,
-    maxVcpus,
-    ssidref,
-    name: name ?? defaultName(domid),
+  return withUndo('Making a domain', async (undo) => {
+    const domid = await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref });
+    undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
+    const identity = { uuid, guestType, maxVcpus, ssidref, name: name ?? defaultName(domid) };
+    await writeMadeTree(host, domid, identity);
+    return domid;
   });
-  undo.release();
-  return domid;
 }
 
 /**
@@ -54,17 +49,19 @@ export async function remakeDomain(
   identity: DomainIdentity,
 ): Promise<void> {
   const { uuid, guestType, maxVcpus, ssidref } = identity;
-  await using undo = new CleanupStack();
-  undo.push(`the nodes of domain ${domid}`, () =>
-    host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)),
-  );
-  // xenstored must forget the old ring before it can hear of a new one under this domid.
-  if (await host.store.isIntroduced(domid)) await host.store.release(domid);
-  await host.hypervisor.destroy(domid);
-  await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref, domid });
-  undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
-  await writeMadeTree(host, domid, identity);
-  undo.release();
+  await withUndo(`Making domain ${domid} anew`, async (undo) => {
+    undo.push(`the nodes of domain ${domid}`, () =>
+      host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)),
+    );
+    // xenstored must forget the old ring before it can hear of a new one under this domid.
+    if (await host.store.isIntroduced(domid)) await host.store.release(domid);
+    if ((await host.hypervisor.findDomain(domid))?.uuid === uuid) {
+      await host.hypervisor.destroy(domid);
+    }
+    await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref, domid });
+    undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
+    await writeMadeTree(host, domid, identity);
+  });
 }
 
 async function writeMadeTree(host: Host, domid: Domid, identity: DomainIdentity): Promise<void> {

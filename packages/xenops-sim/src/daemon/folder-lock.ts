@@ -47,6 +47,19 @@ export async function findLockHolder(lockFile: string): Promise<number | undefin
   return Number.isInteger(pid) && pid > 0 ? pid : undefined;
 }
 
+/** Whether somebody may have the lock: there is a file, and the process that it names, if it does already, is alive. */
+export async function isLockTaken(lockFile: string): Promise<boolean> {
+  const pid = await findLockHolder(lockFile);
+  if (pid === undefined) return (await stat(lockFile).catch(() => undefined)) !== undefined;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Alive, but another user's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
 async function takeLock(file: FileHandle, lockFile: string): Promise<void> {
   const status = await runFlock(file.fd);
   if (status === 0) return;

@@ -54,6 +54,8 @@ export interface HypervisorListener {
 /** Limits of vcpus (MAX_VIRT_CPUS is larger for PV, the interface allows 512; HVM_MAX_VCPUS). */
 const MAX_VCPUS = { pv: 512, pvh: 128, hvm: 128 } as const;
 const DEFAULT_MAX_EVTCHN_PORT = 1023;
+/** Word of a guest's command line whose build stops half-way, with its memory taken, until it is called off. */
+const HANGING_BUILD = 'sim.build=hang';
 /** Pauses that one domain can have (`controller_pause_count`, xen/common/domain.c). */
 const PAUSES_MAX = 255;
 /** What Xen keeps for a domain, and for each of its vcpus: structures, shared info, stacks. */
@@ -209,8 +211,9 @@ export class HypervisorModel {
     onProgress({ stage: 'populate' });
     throwIfAborted(signal, what);
     populate(domain, this.#memory, pagesFromKibUp(spec.memoryKib));
-    onProgress({ stage: 'boot' });
     const { cmdline, kernelPath, ramdiskPath } = spec;
+    if (cmdline.split(/\s+/).includes(HANGING_BUILD)) await untilAborted(signal, what);
+    onProgress({ stage: 'boot' });
     domain.guest = { cmdline, kernelPath, ramdiskPath };
     domain.onlineVcpuCount = 1;
     this.#tellRunnable(domain);
@@ -346,4 +349,13 @@ export class HypervisorModel {
   #tellRunnable(domain: DomainRecord): void {
     for (const listener of this.#listeners) listener.runnableChanged(domain);
   }
+}
+
+/** Comes back only by throwing, when the signal fires; without one, never. */
+async function untilAborted(signal: AbortSignal | undefined, what: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (signal?.aborted === true) resolve();
+    signal?.addEventListener('abort', () => resolve(), { once: true });
+  });
+  throwIfAborted(signal, what);
 }
