@@ -21,7 +21,8 @@ const boundaries = [
 
 const timeAndChance = ['Date', 'setTimeout', 'setInterval', 'performance'].map((name) => ({
   name,
-  message: 'Time comes from HostServices (host/) or the simulator (time/), so that tests can turn it.',
+  message:
+    'Time comes from HostServices (host/) or the simulator (time/), so that tests can turn it.',
 }));
 
 export default tseslint.config(
@@ -77,7 +78,11 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['node:*'], message: 'Pure module: bytes and values in, values out.' }] },
+        {
+          patterns: [
+            { group: ['node:*'], message: 'Pure module: bytes and values in, values out.' },
+          ],
+        },
       ],
     },
   },
@@ -103,7 +108,11 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-floating-promises': [
         'error',
-        { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe'], package: 'node:test' }] },
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['test', 'it', 'describe'], package: 'node:test' },
+          ],
+        },
       ],
     },
   },

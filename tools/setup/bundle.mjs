@@ -4,7 +4,8 @@
 import { build } from 'esbuild';
 
 // commander is CommonJS and asks for Node's own modules by require, which an ES module has not.
-const REQUIRE = "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);";
+const REQUIRE =
+  "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);";
 
 for (const name of process.argv.slice(2)) {
   await build({

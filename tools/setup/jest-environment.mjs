@@ -12,7 +12,9 @@ export default class Environment extends TestEnvironment {
     const RealmError = this.global.Error;
     Object.defineProperty(RealmError, Symbol.hasInstance, {
       value(candidate) {
-        return (this === RealmError && types.isNativeError(candidate)) || ordinary.call(this, candidate);
+        return (
+          (this === RealmError && types.isNativeError(candidate)) || ordinary.call(this, candidate)
+        );
       },
     });
   }

@@ -51,7 +51,9 @@ export function execute(command, args, { show = false, env = {}, cwd = workspace
 export function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
-    throw new StageError(`Node ${NODE_MIN.join('.')} or newer is needed, this is ${process.version}`);
+    throw new StageError(
+      `Node ${NODE_MIN.join('.')} or newer is needed, this is ${process.version}`,
+    );
   }
 }
 
@@ -79,7 +81,9 @@ export async function ensureDebianPackages(packages) {
   await stage(`installing Debian packages: ${missing.join(' ')}`, async () => {
     const env = { DEBIAN_FRONTEND: 'noninteractive' };
     await execute('apt-get', ['update', '-q'], { env });
-    await execute('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
+    await execute('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], {
+      env,
+    });
   });
   return true;
 }
@@ -106,7 +110,9 @@ export async function ensureBuilt() {
   const bundle = path.join(workspace, 'tools/setup/bundle.mjs');
   await stage('building', async () => {
     await execute(process.execPath, [tsc, '-b']);
-    await execute(process.execPath, [bundle, 'xenops'], { cwd: path.join(workspace, 'packages/xenops-cli') });
+    await execute(process.execPath, [bundle, 'xenops'], {
+      cwd: path.join(workspace, 'packages/xenops-cli'),
+    });
   });
 }
 
@@ -129,7 +135,9 @@ export async function main(program) {
   try {
     process.exitCode = (await program()) ?? 0;
   } catch (error) {
-    process.stderr.write(`${error instanceof StageError ? error.message : (error?.stack ?? error)}\n`);
+    process.stderr.write(
+      `${error instanceof StageError ? error.message : (error?.stack ?? error)}\n`,
+    );
     process.exitCode = 1;
   }
 }

@@ -1,7 +1,7 @@
 // `npm start`: sets up what is needed and shows the life of a domain through the `xenops` command, each command with its
 // result. On the embedded host, or with `--host lab` on real Xen with the Debian kernel as its guest.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -74,6 +74,28 @@ function runHere(words, env) {
   });
 }
 
+/** Shows a file as soon as it has this text, which must come within the time. */
+async function showFileUntil(file, text) {
+  const changes = watch(path.dirname(file));
+  const timer = setTimeout(
+    () => changes.emit('error', new StageError(`no "${text}" in ${file}`)),
+    30_000,
+  );
+  try {
+    await new Promise((resolve, reject) => {
+      const look = () => {
+        const content = existsSync(file) ? readFileSync(file, 'utf8') : '';
+        if (content.includes(text)) resolve(show(`${content.trimEnd()}\n`));
+      };
+      changes.on('change', look).once('error', reject);
+      look();
+    });
+  } finally {
+    clearTimeout(timer);
+    changes.close();
+  }
+}
+
 /** An embedded host in a folder that goes away at the end. */
 async function onSim() {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'xenops-start-'));
@@ -89,10 +111,12 @@ async function onSim() {
     show(`An embedded host runs in ${folder}; XENOPS_CONNECT=sim:${folder} leads xenops there.\n`);
     const env = { XENOPS_CONNECT: `sim:${folder}` };
     await story({
-      run: ([, ...words]) => runHere([process.execPath, bin('xenops-cli/bin/xenops.js'), ...words], env),
+      run: ([, ...words]) =>
+        runHere([process.execPath, bin('xenops-cli/bin/xenops.js'), ...words], env),
       kernel: path.join(folder, 'guests/linux'),
       ramdisk: undefined,
-      showConsole: (domid) => showFileUntil(path.join(folder, 'console', `${domid}.log`), 'simulated login:'),
+      showConsole: (domid) =>
+        showFileUntil(path.join(folder, 'console', `${domid}.log`), 'simulated login:'),
     });
   } finally {
     const closed = new Promise((resolve) => daemon.once('close', resolve));

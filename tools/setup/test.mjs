@@ -33,12 +33,14 @@ async function check(title, work) {
   }
 }
 
-const nx = (...args) => execute(bin('nx'), [...args, '--outputStyle=stream'], { env: { NX_TUI: 'false' } });
+const nx = (...args) =>
+  execute(bin('nx'), [...args, '--outputStyle=stream'], { env: { NX_TUI: 'false' } });
 
 async function lint() {
   const output = await nx('run-many', '-t', 'lint');
   // Without the graph the rule on imports between packages is passed over with no more than this warning.
-  if (output.includes(NX_WARNING)) throw new Error('the rule on imports between packages did not run');
+  if (output.includes(NX_WARNING))
+    throw new Error('the rule on imports between packages did not run');
 }
 
 /** Runs the tests of every package and adds up what jest reports; a package that reports nothing has failed. */
@@ -46,10 +48,20 @@ async function tests(title, target, env = {}) {
   const folder = resultsFolder();
   for (const file of readdirSync(folder)) rmSync(path.join(folder, file));
   let sum = await check(title, () =>
-    execute(bin('nx'), ['run-many', '-t', target, '--outputStyle=stream', ...(target === 'test' ? [] : ['--parallel=1'])], {
-      show: true,
-      env: { NX_TUI: 'false', ...env },
-    }),
+    execute(
+      bin('nx'),
+      [
+        'run-many',
+        '-t',
+        target,
+        '--outputStyle=stream',
+        ...(target === 'test' ? [] : ['--parallel=1']),
+      ],
+      {
+        show: true,
+        env: { NX_TUI: 'false', ...env },
+      },
+    ),
   );
   for (const file of readdirSync(folder)) {
     const report = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
@@ -69,14 +81,18 @@ await main(async () => {
     await ensureAddon();
   }
   const sums = [
-    await check('checking the format', () => execute(bin('prettier'), ['--check', '--log-level=warn', '.'])),
+    await check('checking the format', () =>
+      execute(bin('prettier'), ['--check', '--log-level=warn', '.']),
+    ),
     await check('checking types and building', ensureBuilt),
     await check('linting', lint),
     await tests('unit tests', 'test'),
   ];
   if (!unitOnly) {
     for (const release of releases) {
-      sums.push(await tests(`tests on real Xen, ${release}`, 'test:lab', { XENLAB_RELEASE: release }));
+      sums.push(
+        await tests(`tests on real Xen, ${release}`, 'test:lab', { XENLAB_RELEASE: release }),
+      );
     }
   }
   const total = (key) => sums.reduce((sum, each) => sum + each[key], 0);

@@ -73,6 +73,13 @@ export class StoreBench {
     return this.change(domid, 'absent');
   }
 
+  /** Has a domain introduced and released. */
+  async comeAndGo(domid: number): Promise<void> {
+    await this.host.setDomain(domid, 'alive');
+    await answers(this.dom0.introduce(domid), 'OK');
+    await answers(this.dom0.release(domid), 'OK');
+  }
+
   close(): void {
     for (const client of this.#opened) client[Symbol.dispose]();
   }
@@ -106,4 +113,12 @@ export async function answers(answer: Promise<string>, expected: string): Promis
 /** Asserts the events that a client has got, in their order. */
 export async function sees(client: StoreClient, ...events: string[]): Promise<void> {
   assert.deepEqual(await client.takeEvents(), events);
+}
+
+/** A further privileged client with a watch whose first event is taken already. */
+export async function watching(bench: StoreBench, path: string): Promise<StoreClient> {
+  const watcher = await bench.connect();
+  await answers(watcher.watch(path), 'OK');
+  await sees(watcher, `${path} t`);
+  return watcher;
 }

@@ -92,6 +92,19 @@ export const quotaCases: readonly StoreCase[] = [
     assert.ok(inside === bench.traits.quotaError || end === bench.traits.quotaError);
     await answers(guest.read('more'), 'ENOENT');
   }),
+  storeCase('transactions that remove the same nodes leave the count right', async (bench) => {
+    const guest = await bench.guest(7);
+    const nodes = Array.from({ length: 20 }, (_, index) => `common/${index}`);
+    for (let turn = 0; turn < 3; turn += 1) {
+      for (const node of nodes) await answers(guest.write(node, ''), 'OK');
+      const ids = [await guest.begin(), await guest.begin(), await guest.begin()];
+      for (const id of ids) for (const node of nodes) await guest.rm(node, id);
+      for (const id of ids) await guest.commit(id);
+      await answers(guest.list('common'), '');
+    }
+    await answers(guest.rm('common'), 'OK');
+    assert.equal((await fillWithNodes(guest, 'write')).owned, bench.traits.nodesMax);
+  }),
   storeCase('the number of watches ends at the quota', async (bench) => {
     const guest = await bench.guest(7);
     const { watchesMax, watchQuotaError } = bench.traits;

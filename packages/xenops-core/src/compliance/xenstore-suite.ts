@@ -5,7 +5,9 @@
 import type { Awaitable } from '../hypervisor/hypervisor.ts';
 import { apiCases } from './xenstore-api-cases.ts';
 import { StoreBench, type StoreCase, type StoreHost } from './xenstore-case.ts';
+import { conflictCases } from './xenstore-conflict-cases.ts';
 import { domainCases } from './xenstore-domain-cases.ts';
+import { domainDeathCases } from './xenstore-domain-death-cases.ts';
 import { frameCases } from './xenstore-frame-cases.ts';
 import { nodeCases } from './xenstore-node-cases.ts';
 import { pathCases } from './xenstore-path-cases.ts';
@@ -14,6 +16,7 @@ import { quotaCases } from './xenstore-quota-cases.ts';
 import type { StoreTraits } from './xenstore-traits.ts';
 import { transactionCases } from './xenstore-transaction-cases.ts';
 import { watchCases } from './xenstore-watch-cases.ts';
+import { watchRightsCases } from './xenstore-watch-rights-cases.ts';
 import type { SuiteTest } from './hypervisor-suite.ts';
 
 /** Every case, in the order of the themes. */
@@ -22,8 +25,11 @@ export const XENSTORE_CASES: readonly StoreCase[] = [
   ...pathCases,
   ...permissionCases,
   ...transactionCases,
+  ...conflictCases,
   ...watchCases,
+  ...watchRightsCases,
   ...domainCases,
+  ...domainDeathCases,
   ...quotaCases,
   ...frameCases,
   ...apiCases,

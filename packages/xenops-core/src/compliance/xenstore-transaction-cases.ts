@@ -1,7 +1,7 @@
 /** Transactions: what they see, when they fail, what they leave behind. */
 import assert from 'node:assert/strict';
 import { MessageType } from '../xenstore/wire/message-type.ts';
-import { answers, home, sees, storeCase, type StoreCase } from './xenstore-case.ts';
+import { answers, home, sees, storeCase, type StoreCase, watching } from './xenstore-case.ts';
 
 /** An id that no transaction of a fresh connection has. */
 const UNKNOWN = 0x7fff_0001;
@@ -49,52 +49,6 @@ export const transactionCases: readonly StoreCase[] = [
       await answers(dom0.abort(id), 'OK');
     },
   ),
-  ...conflicts(),
-  storeCase('changes of different nodes of one folder do not conflict', async ({ dom0 }) => {
-    await dom0.write('/d/a', '');
-    await dom0.write('/d/b', '');
-    const [one, two] = [await dom0.begin(), await dom0.begin()];
-    await dom0.write('/d/a', '1', one);
-    await dom0.write('/d/b', '2', two);
-    await answers(dom0.commit(one), 'OK');
-    await answers(dom0.commit(two), 'OK');
-    await answers(dom0.read('/d/a'), '1');
-    await answers(dom0.read('/d/b'), '2');
-  }),
-  storeCase('of two transactions that change a node the second to end fails', async ({ dom0 }) => {
-    await dom0.write('/a', '');
-    const [one, two] = [await dom0.begin(), await dom0.begin()];
-    await dom0.write('/a', '1', one);
-    await dom0.write('/a', '2', two);
-    await answers(dom0.commit(two), 'OK');
-    await answers(dom0.commit(one), 'EAGAIN');
-    await answers(dom0.read('/a'), '2');
-  }),
-  storeCase('two transactions that only read do not conflict', async ({ dom0 }) => {
-    await dom0.write('/a', 'v');
-    const [one, two] = [await dom0.begin(), await dom0.begin()];
-    await dom0.read('/a', one);
-    await dom0.read('/a', two);
-    await answers(dom0.commit(one), 'OK');
-    await answers(dom0.commit(two), 'OK');
-  }),
-  storeCase('an aborted transaction conflicts with nobody', async ({ dom0 }) => {
-    await dom0.write('/a', '');
-    const [one, two] = [await dom0.begin(), await dom0.begin()];
-    await dom0.write('/a', '1', one);
-    await dom0.write('/a', '2', two);
-    await answers(dom0.abort(one), 'OK');
-    await answers(dom0.commit(two), 'OK');
-  }),
-  storeCase('a failed commit ends the transaction', async ({ dom0, traits }) => {
-    await dom0.write('/a', '');
-    const id = await dom0.begin();
-    await dom0.read('/a', id);
-    await dom0.write('/b', '', id);
-    await dom0.write('/a', 'x');
-    await answers(dom0.commit(id), 'EAGAIN');
-    await answers(dom0.commit(id), traits.unknownTransactionError);
-  }),
   ...(['commit', 'abort'] as const).map((verb): StoreCase =>
     storeCase(
       `after ${verb} the id is unknown`,
@@ -243,38 +197,19 @@ export const transactionCases: readonly StoreCase[] = [
     await answers(bench.dom0.read(`${home(7)}/x`), '1');
     await answers(bench.dom0.read(`${home(8)}/x`), '2');
   }),
+  storeCase('a commit fires watches in the order of the changes', async (bench) => {
+    const watcher = await watching(bench, '/a');
+    const id = await bench.dom0.begin();
+    for (const path of ['/a/2', '/a/1', '/a/3']) await bench.dom0.write(path, '', id);
+    await answers(bench.dom0.commit(id), 'OK');
+    await sees(watcher, '/a/2 t', '/a/1 t', '/a/3 t');
+  }),
+  storeCase('reset-watches inside a transaction ends it', async (bench) => {
+    const guest = await bench.guest(7);
+    const id = await guest.begin();
+    await guest.write('a', 'v', id);
+    await answers(guest.resetWatches(id), 'OK');
+    await answers(guest.commit(id), bench.traits.unknownTransactionError);
+    await answers(guest.read('a'), 'ENOENT');
+  }),
 ];
-
-/** What a transaction does first, what happens outside then: the commit fails. */
-function conflicts(): readonly StoreCase[] {
-  type Step = (dom0: Parameters<StoreCase['run']>[0]['dom0'], id?: number) => Promise<string>;
-  const insides: Record<string, Step> = {
-    'has read a node': (dom0, id) => dom0.read('/d/a', id),
-    'has listed a node': (dom0, id) => dom0.list('/d/a', id),
-    'has written a node': (dom0, id) => dom0.write('/d/a', 'inside', id),
-    'has removed a node': (dom0, id) => dom0.rm('/d/a', id),
-    'has read a node and written elsewhere': async (dom0, id) => {
-      await dom0.read('/d/a', id);
-      return dom0.write('/e', '', id);
-    },
-  };
-  const outsides: Record<string, Step> = {
-    write: (dom0) => dom0.write('/d/a', 'outside'),
-    remove: (dom0) => dom0.rm('/d/a'),
-    'change the permissions of': (dom0) => dom0.chmod('/d/a', 'r0'),
-  };
-  return Object.entries(insides).flatMap(([inside, act]) =>
-    Object.entries(outsides).map(([outside, interfere]) =>
-      storeCase(
-        `a transaction that ${inside} fails when others ${outside} it`,
-        async ({ dom0 }) => {
-          await dom0.write('/d/a', 'before');
-          const id = await dom0.begin();
-          await act(dom0, id);
-          await answers(interfere(dom0), 'OK');
-          await answers(dom0.commit(id), 'EAGAIN');
-        },
-      ),
-    ),
-  );
-}

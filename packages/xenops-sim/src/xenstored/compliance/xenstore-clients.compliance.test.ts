@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect } from '@jest/globals';
+import { describe, expect, jest } from '@jest/globals';
 import { openOnSocket } from './embedded-host.test-helper.ts';
 import { OracleHost } from './oracle-host.test-helper.ts';
 import {
@@ -24,6 +24,8 @@ const [tools, clients, pyxs] = await Promise.all([
   findStoreClients(),
   findPyxs(),
 ]);
+// Each session starts dozens of processes.
+jest.setTimeout(60_000);
 const clientTest = testWith(both(tools, clients));
 const pyxsTest = testWith(both(tools, pyxs));
 

@@ -1,5 +1,5 @@
 /** One suite, four servers: both daemons of Xen and both ways into the embedded one. */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import {
   EMBEDDED_TRAITS,
   OXENSTORED_TRAITS,
@@ -12,6 +12,8 @@ import { OracleHost, type OracleKind } from './oracle-host.test-helper.ts';
 import { findOracleTools, testWith, valueOf } from './oracle-tools.test-helper.ts';
 
 const tools = await findOracleTools();
+// Filling a quota takes thousands of requests, and the machine may be busy.
+jest.setTimeout(60_000);
 const here = testWith({ kind: 'there', value: undefined });
 const withOracle = testWith(tools);
 const start = (kind: OracleKind) => (): Promise<OracleHost> =>
