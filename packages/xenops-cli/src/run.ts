@@ -43,7 +43,7 @@ export async function run(invocation: Invocation): Promise<number> {
 const isHelp = (word: string): boolean => ['help', '--help', '-help', '-h'].includes(word);
 
 async function report(invocation: Invocation, row: Command, parsed: Parsed): Promise<number> {
-  const { out, err } = invocation.streams;
+  const { out } = invocation.streams;
   switch (parsed.kind) {
     case 'help':
       out.write(parsed.text);

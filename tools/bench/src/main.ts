@@ -3,7 +3,9 @@ import { loadavg } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { smoke } from './smoke.ts';
 
-const BENCHMARKS: Readonly<Record<string, (rounds: number, print: (line: string) => void) => Promise<void>>> = {
+const BENCHMARKS: Readonly<
+  Record<string, (rounds: number, print: (line: string) => void) => Promise<void>>
+> = {
   smoke,
 };
 
@@ -11,7 +13,8 @@ const BENCHMARKS: Readonly<Record<string, (rounds: number, print: (line: string)
 const ROUNDS_DEFAULT = 7;
 
 function parseRounds(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('A number of rounds is 1 to 9999.');
+  if (!/^[1-9]\d{0,3}$/.test(text))
+    throw new InvalidArgumentError('A number of rounds is 1 to 9999.');
   return Number(text);
 }
 
@@ -30,6 +33,10 @@ await new Command('bench')
       return;
     }
     await benchmark(rounds, print);
-    print(`load average ${loadavg().map((load) => load.toFixed(1)).join(' ')}`);
+    print(
+      `load average ${loadavg()
+        .map((load) => load.toFixed(1))
+        .join(' ')}`,
+    );
   })
   .parseAsync();

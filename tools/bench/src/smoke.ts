@@ -21,6 +21,8 @@ export async function smoke(rounds: number, print: (line: string) => void): Prom
   ];
   for (const contest of contests) {
     const { ours, peer } = await alternate(lab, contest, rounds);
-    print(comparisonLine(contest.title, { ours: summarise(ours), peer: summarise(peer), unit: 's' }));
+    print(
+      comparisonLine(contest.title, { ours: summarise(ours), peer: summarise(peer), unit: 's' }),
+    );
   }
 }

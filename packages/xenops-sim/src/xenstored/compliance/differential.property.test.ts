@@ -15,6 +15,7 @@ const GUESTS = [7, 8] as const;
 /** Comes and goes; no list names it, because the daemons differ in what they show of dead domains. */
 const MORTAL = 9;
 const PATHS = ['/', '/a', '/a/b', '/a/b/c', '/a/d', 'x', 'x/y', 'x/y/z', '/local/domain/7/x'];
+const WATCHED = [...PATHS, '@introduceDomain', '@releaseDomain'];
 const LISTS = ['n0', 'r0', 'b0', 'w0', 'n0 r7', 'n0 b7 r8', 'b0 n8', 'n7', 'n7 b8', 'r8 w7', 'n8'];
 
 jest.setTimeout(SEQUENCES * TIMEOUT_PER_SEQUENCE_MS);
@@ -38,7 +39,7 @@ const command = fc.oneof(
   fc.record({
     kind: fc.constantFrom('watch', 'unwatch'),
     who,
-    path,
+    path: fc.constantFrom(...WATCHED),
     token: fc.constantFrom('t', 'u'),
   }),
   fc.record({ kind: fc.constant('resetWatches'), who }),
@@ -125,8 +126,7 @@ class Side {
   }
 
   async #live(domid: number): Promise<string> {
-    const dom0 = this.#clients.get(0);
-    if (dom0 === undefined) return '';
+    const dom0 = this.#dom0();
     await this.#host.setDomain(domid, 'alive');
     const home = `/local/domain/${domid}`;
     const answers = [
@@ -136,6 +136,12 @@ class Side {
     ];
     this.#clients.set(domid, await StoreClient.open(this.#host.guest(domid)));
     return answers.join();
+  }
+
+  #dom0(): StoreClient {
+    const dom0 = this.#clients.get(0);
+    if (dom0 === undefined) throw new Error('The servers have not been started');
+    return dom0;
   }
 
   async #die(domid: number): Promise<string> {
