@@ -1,6 +1,6 @@
 // `npm test`: sets everything up and runs every check and test; the last line is `N passed, N failed`.
 //   --unit  no Xen and no root: format, lint, types, unit tests, and whole daemons on the embedded host
-//   --all   the tests of the lab on every release of Xen that the lab knows
+//   --all   the tests of the lab on every release of Xen that the lab knows, and with both xenstoreds
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import {
@@ -18,7 +18,15 @@ import {
 } from './stages.mjs';
 
 const unitOnly = process.argv.includes('--unit');
-const releases = process.argv.includes('--all') ? ['bookworm', 'trixie'] : ['bookworm'];
+const labs = [
+  { XENLAB_RELEASE: 'bookworm', XENLAB_XENSTORED: 'oxenstored' },
+  ...(process.argv.includes('--all')
+    ? [
+        { XENLAB_RELEASE: 'bookworm', XENLAB_XENSTORED: 'xenstored' },
+        { XENLAB_RELEASE: 'trixie', XENLAB_XENSTORED: 'oxenstored' },
+      ]
+    : []),
+];
 const bin = (name) => path.join(workspace, 'node_modules/.bin', name);
 const NX_WARNING = 'No cached ProjectGraph is available';
 
@@ -89,10 +97,9 @@ await main(async () => {
     await tests('unit tests', 'test'),
   ];
   if (!unitOnly) {
-    for (const release of releases) {
-      sums.push(
-        await tests(`tests on real Xen, ${release}`, 'test:lab', { XENLAB_RELEASE: release }),
-      );
+    for (const lab of labs) {
+      const title = `tests on real Xen: ${Object.values(lab).join(' with ')}`;
+      sums.push(await tests(title, 'test:lab', lab));
     }
   }
   const total = (key) => sums.reduce((sum, each) => sum + each[key], 0);

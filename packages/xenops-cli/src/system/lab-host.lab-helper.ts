@@ -51,10 +51,11 @@ export class LabHost implements SliceHost {
     this.ramdisk = lab.guest.initrd;
   }
 
-  /** A lab of its own with the workspace's commands in its Dom0. XENLAB_RELEASE chooses the release of Xen. */
+  /** A lab of its own with the workspace's commands in its Dom0. XENLAB_RELEASE and XENLAB_XENSTORED choose which Xen. */
   static async start(): Promise<LabHost> {
     const release = process.env['XENLAB_RELEASE'] === 'trixie' ? 'trixie' : 'bookworm';
-    const lab = await startLab({ release });
+    const xenstored = process.env['XENLAB_XENSTORED'] === 'xenstored' ? 'xenstored' : 'oxenstored';
+    const lab = await startLab({ release, xenstored });
     await lab.pushWorkspace();
     const host = new LabHost(lab);
     await host.sh(`mkdir -p ${FOLDER}`);

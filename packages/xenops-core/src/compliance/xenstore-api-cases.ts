@@ -26,6 +26,7 @@ function onStore(
 
 const SEVEN = domid(7);
 
+/** Cases of the theme "api". */
 export const apiCases: readonly StoreCase[] = [
   onStore('text goes in and comes out as UTF-8', async (store) => {
     await store.write('/a', 'gr\u00fc\u00df dich \u20ac');

@@ -90,6 +90,7 @@ export class StoreBench {
   }
 }
 
+/** One thing that holds for every xenstored, unless its traits say otherwise. */
 export interface StoreCase {
   readonly name: string;
   readonly run: (bench: StoreBench) => Promise<void>;

@@ -12,6 +12,7 @@ import { encodeRequest, type Request } from '../xenstore/wire/request.ts';
 /** How long an answer may take on a busy machine. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
+/** One connection, of Dom0 or of a guest. Requests are made one after another; `send` and `nextFrame` are for the rest. */
 export class StoreClient implements Disposable {
   readonly #decoder = new FrameDecoder();
   readonly #frames: Frame[] = [];

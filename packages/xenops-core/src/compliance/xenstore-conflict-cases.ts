@@ -1,6 +1,7 @@
 /** Transactions that get into each other's way. */
 import { answers, storeCase, type StoreCase } from './xenstore-case.ts';
 
+/** Cases of the theme "conflict". */
 export const conflictCases: readonly StoreCase[] = [
   ...conflicts(),
   storeCase('changes of different nodes of one folder do not conflict', async ({ dom0 }) => {

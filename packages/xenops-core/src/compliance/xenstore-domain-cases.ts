@@ -21,6 +21,7 @@ const PRIVILEGED: readonly (readonly [
   ['is-introduced', (guest) => guest.isIntroduced(7)],
 ];
 
+/** Cases of the theme "domain". */
 export const domainCases: readonly StoreCase[] = [
   ...PRIVILEGED.map(([what, ask]): StoreCase =>
     storeCase(`a guest may not ask for ${what}`, async (bench) => {
@@ -40,6 +41,11 @@ export const domainCases: readonly StoreCase[] = [
   storeCase('a domain that the hypervisor does not have cannot be introduced', (bench) =>
     answers(bench.dom0.introduce(999), bench.traits.absentDomainError),
   ),
+  storeCase('a domain cannot be introduced without a port', async (bench) => {
+    await bench.host.setDomain(7, 'alive');
+    await answers(bench.dom0.introduce(7, 0), 'EINVAL');
+    await answers(bench.dom0.isIntroduced(7), 'F');
+  }),
   storeCase('a domain is introduced from its introduction to its release', async (bench) => {
     const { dom0 } = bench;
     await bench.host.setDomain(7, 'alive');

@@ -2,12 +2,47 @@
 import assert from 'node:assert/strict';
 import { answers, home, sees, storeCase, type StoreCase } from './xenstore-case.ts';
 
+/** Cases of the theme "domain death". */
 export const domainDeathCases: readonly StoreCase[] = [
   storeCase('the death of a domain ends its introduction', async (bench) => {
     await bench.guest(7);
     await bench.kill(7);
     await answers(bench.dom0.isIntroduced(7), 'F');
   }),
+  storeCase('a domain that is dying is as good as dead', async (bench) => {
+    const guest = await bench.guest(7);
+    await guest.write('data', 'v');
+    await bench.change(7, 'dying');
+    await answers(bench.dom0.isIntroduced(7), 'F');
+    await answers(bench.dom0.read(`${home(7)}/data`), 'ENOENT');
+  }),
+  storeCase('release takes the same away as death', async (bench) => {
+    const guest = await bench.guest(7);
+    await guest.write('data', 'v');
+    await answers(bench.dom0.release(7), 'OK');
+    await guest.closed();
+    await answers(bench.dom0.read(`${home(7)}/data`), 'ENOENT');
+  }),
+  storeCase('rights given to a domain before its introduction die with it', async (bench) => {
+    await bench.guest(7);
+    await bench.host.setDomain(8, 'alive');
+    await bench.dom0.write('/shared', 'v');
+    await answers(bench.dom0.chmod('/shared', 'n0 b8'), 'OK');
+    await bench.host.setDomain(8, 'absent');
+    // Its end has no event; that of the other domain comes after it.
+    await bench.kill(7);
+    const heir = await bench.guest(8);
+    await answers(heir.read('/shared'), 'EACCES');
+  }),
+  storeCase(
+    'rights given to a number that no domain has are never worth anything',
+    async (bench) => {
+      await bench.dom0.write('/shared', 'v');
+      await answers(bench.dom0.chmod('/shared', 'n0 b7'), 'OK');
+      const guest = await bench.guest(7);
+      await answers(guest.read('/shared'), 'EACCES');
+    },
+  ),
   storeCase('death hangs up on the guest', async (bench) => {
     const guest = await bench.guest(7);
     await bench.kill(7);

@@ -71,6 +71,7 @@ async function assertServing(bench: StoreBench): Promise<void> {
   await answers(bench.dom0.read('/alive'), 'v');
 }
 
+/** Cases of the theme "frame". */
 export const frameCases: readonly StoreCase[] = [
   ...OF_ONE_PATH.flatMap((type) =>
     NOT_ONE_PATH.map((payload): StoreCase =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { MessageType } from '../xenstore/wire/message-type.ts';
 import { answers, home, storeCase, type StoreCase } from './xenstore-case.ts';
 
+/** Cases of the theme "node". */
 export const nodeCases: readonly StoreCase[] = [
   storeCase('a value written is read back', async ({ dom0 }) => {
     await answers(dom0.write('/a', 'one'), 'OK');

@@ -25,6 +25,7 @@ const PATHS: readonly (readonly [what: string, path: string, answer: string])[] 
 
 const pathOf = (bytes: number): string => `/${'p'.repeat(bytes - 1)}`;
 
+/** Cases of the theme "path". */
 export const pathCases: readonly StoreCase[] = [
   ...PATHS.flatMap(([what, path, answer]): StoreCase[] => [
     storeCase(`a path ${what} is ${answer === 'OK' ? 'taken' : 'EINVAL'} by write`, ({ dom0 }) =>

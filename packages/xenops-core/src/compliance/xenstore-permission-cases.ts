@@ -29,6 +29,7 @@ async function withNode(bench: StoreBench, permissions: string): Promise<void> {
   await answers(bench.dom0.chmod('/node', permissions), 'OK');
 }
 
+/** Cases of the theme "permission". */
 export const permissionCases: readonly StoreCase[] = [
   ...RIGHTS.flatMap(([permissions, read, write]): StoreCase[] => [
     storeCase(`reading a node of ${permissions} gives domain 7 ${read}`, async (bench) => {

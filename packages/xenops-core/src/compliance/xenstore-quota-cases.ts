@@ -39,6 +39,7 @@ async function fillWithNodes(
   return { owned, refusal: 'none' };
 }
 
+/** Cases of the theme "quota". */
 export const quotaCases: readonly StoreCase[] = [
   ...(['write', 'mkdir'] as const).map((verb): StoreCase =>
     storeCase(

@@ -35,6 +35,7 @@ export const XENSTORE_CASES: readonly StoreCase[] = [
   ...apiCases,
 ];
 
+/** What the suite runs on. */
 export interface XenStoreSuiteOptions {
   readonly test: SuiteTest;
   /** A fresh xenstored for one case, which disposes of it. */

@@ -3,6 +3,7 @@
  * limits. The embedded server follows the C daemon, but where `EMBEDDED_TRAITS` says why not.
  */
 
+/** What a suite must know of the daemon that it is run on. */
 export interface StoreTraits {
   /** Longest absolute path outside `/local/domain`. */
   readonly pathBytesMax: number;
@@ -117,6 +118,8 @@ export const OXENSTORED_TRAITS: StoreTraits = {
     [/^removal of a parent does not fire/, 'fires watches on nodes that never were'],
     [/^Dom0 cannot be released/, 'says ENOENT'],
     [/^Dom0 cannot be resumed/, 'says OK'],
+    [/^a domain cannot be introduced without a port/, 'leaves it to Xen to judge the port'],
+    [/^rights given to a /, 'only forgets the rights of a domain that was introduced'],
     [/^death fires watches/, 'fires no watch for the nodes of a dead domain'],
     [/^a stub domain has no right of a later domain/, 'keeps the number of a target that is gone'],
     [/^only domains that are introduced have or are targets/, 'takes any number for a target'],

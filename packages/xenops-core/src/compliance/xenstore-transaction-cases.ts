@@ -6,6 +6,7 @@ import { answers, home, sees, storeCase, type StoreCase, watching } from './xens
 /** An id that no transaction of a fresh connection has. */
 const UNKNOWN = 0x7fff_0001;
 
+/** Cases of the theme "transaction". */
 export const transactionCases: readonly StoreCase[] = [
   storeCase(
     'ids are numbers other than 0, and differ while transactions are open',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { home, sees, storeCase, answers, type StoreCase, watching } from './xenstore-case.ts';
 
+/** Cases of the theme "watch". */
 export const watchCases: readonly StoreCase[] = [
   storeCase('a watch fires once when it is registered, after the answer', async ({ dom0 }) => {
     await answers(dom0.watch('/a', 'token'), 'OK');

@@ -1,6 +1,7 @@
 /** Watches: who may have which, who hears of what, and how they end. */
 import { answers, sees, storeCase, type StoreCase, watching } from './xenstore-case.ts';
 
+/** Cases of the theme "watch rights". */
 export const watchRightsCases: readonly StoreCase[] = [
   storeCase('the same path and token twice is EEXIST', async ({ dom0 }) => {
     await answers(dom0.watch('/a', 'x'), 'OK');

@@ -33,6 +33,10 @@ const GUEST_OWNED = [
   'error',
 ] as const;
 
+/** The same for a guest with firmware, which can sleep; and what its firmware reads. */
+const HVM_GUEST_OWNED = ['control/feature-s3', 'control/feature-s4'] as const;
+const HVMLOADER = 'hvmloader';
+
 /** What the toolstack offers the guest. */
 const PLATFORM_FEATURES = [
   'control/platform-feature-multiprocessor-suspend',
@@ -44,7 +48,9 @@ export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
   const { uuid, name, guestType, maxVcpus, ssidref } = identity;
   const roots = [paths.domainPath(domid), paths.vmPath(uuid), paths.recordPath(domid)] as const;
   const readable = ownedBy(DOM0, domid);
-  const own: NodeWrite[] = GUEST_OWNED.map((node) => ({
+  const isHvm = guestType === 'hvm';
+  const owned = isHvm ? [...GUEST_OWNED, ...HVM_GUEST_OWNED] : GUEST_OWNED;
+  const own: NodeWrite[] = owned.map((node) => ({
     path: paths.domainPath(domid, node),
     value: '',
     permissions: ownedBy(domid),
@@ -60,6 +66,7 @@ export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
       { path: paths.vmPath(uuid, 'uuid'), value: uuid },
       { path: paths.vmPath(uuid, 'name'), value: name },
       ...own,
+      ...(isHvm ? [{ path: paths.domainPath(domid, HVMLOADER) }] : []),
       ...PLATFORM_FEATURES.map((node) => ({ path: paths.domainPath(domid, node), value: '1' })),
       { path: paths.recordPath(domid, 'device') },
       { path: paths.recordPath(domid, 'type'), value: guestType },
