@@ -52,6 +52,8 @@ const STORE: XenStore = {
   isIntroduced: noNode,
   setTarget: noNode,
   getDomainPath: noNode,
+  resetWatches: noNode,
+  control: noNode,
   [Symbol.asyncDispose]: nothing,
 };
 

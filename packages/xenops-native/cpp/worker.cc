@@ -29,6 +29,15 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+// Hands an error of a listener to JavaScript. An environment that is ending runs no more of it and refuses: then nobody
+// is left to tell.
+void ThrowUnlessEnding(const Napi::Error& error) {
+  try {
+    error.ThrowAsJavaScriptException();
+  } catch (const Napi::Error&) {
+  }
+}
+
 void CheckStatus(Napi::Env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
 }
@@ -96,7 +105,7 @@ void Operation::OnMessage(napi_env raw_env, napi_value on_stage, void* context, 
       Napi::Function(env, on_stage).Call({Napi::String::New(env, static_cast<char*>(data))});
     }
   } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
+    ThrowUnlessEnding(error);
   }
 }
 

@@ -93,6 +93,16 @@ export const frameCases: readonly StoreCase[] = [
       },
     ),
   ),
+  ...['', 'unterminated', 'one\0two\0'].flatMap((payload) =>
+    (['transactionStart', 'resetWatches'] as const).map((type) =>
+      storeCase(
+        `${type} with the payload ${JSON.stringify(payload)} is served: it is not looked at`,
+        async ({ dom0 }) => {
+          assert.match(await dom0.askRaw(MessageType[type], payload), /^(OK|[1-9][0-9]*)$/);
+        },
+      ),
+    ),
+  ),
   ...UNKNOWN_TYPES.map((type): StoreCase =>
     storeCase(
       `the message type ${type} is ENOSYS, and the next request is served`,

@@ -11,3 +11,8 @@ export { applyTreeChange } from './nodes.ts';
 export type { NodeWrite, TreeChange } from './nodes.ts';
 export { waitFor } from './wait.ts';
 export type { Condition } from './wait.ts';
+export { allOf, anyOf, mapped, nodeDisappears, valueAppears, valueBecomes } from './conditions.ts';
+export type { Found } from './conditions.ts';
+export { listChildren } from './list-children.ts';
+export { findMany, listTree, writeTree } from './trees.ts';
+export type { NestedValues } from './trees.ts';

@@ -1,12 +1,12 @@
 import { CleanupStack } from '../lifetime/cleanup-stack.ts';
 import { withDeadline, type AwaitedThing, type WaitOptions } from '../lifetime/deadline.ts';
-import type { Watch, XenStore } from './xenstore.ts';
+import type { Watch, XenStore, XenStoreTree } from './xenstore.ts';
 
 /** What to wait for: look again whenever something at these paths changes. */
 export interface Condition<T> extends AwaitedThing {
   readonly paths: readonly string[];
   /** The result, or undefined for "not yet". Runs once after the watches are in place, then after each event. */
-  readonly look: () => Promise<T | undefined>;
+  readonly look: (tree: XenStoreTree) => Promise<T | undefined>;
 }
 
 /**
@@ -26,7 +26,7 @@ export async function waitFor<T>(
       watches.push(`the watch on ${path}`, async () => watch[Symbol.asyncDispose]());
       registered.push(watch);
     }
-    return await firstFound(registered, condition.look, signal);
+    return await firstFound(registered, () => condition.look(store), signal);
   });
 }
 

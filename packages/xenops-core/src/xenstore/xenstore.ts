@@ -70,4 +70,8 @@ export interface XenStore extends XenStoreTree, AsyncDisposable {
   setTarget(domid: Domid, target: Domid): Promise<void>;
   /** The root of the domain's own nodes, `/local/domain/N`; whether it exists or not. */
   getDomainPath(domid: Domid): Promise<string>;
+  /** Ends every watch of this connection, as a guest does when it boots. Their consumers see them end. */
+  resetWatches(): Promise<void>;
+  /** Sends a command to xenstored itself (`help` lists them) and gives what it answers. Dom0 only. */
+  control(...words: readonly string[]): Promise<string>;
 }

@@ -132,13 +132,27 @@ export class WireClient extends WireTree implements XenStore {
     return splitTexts(payload)[0] ?? '';
   }
 
+  async resetWatches(): Promise<void> {
+    await this.#request({ name: 'resetWatches' });
+    this.#endWatches();
+  }
+
+  async control(...words: readonly string[]): Promise<string> {
+    const payload = await this.#request({ name: 'control', words });
+    return splitTexts(payload).join('\n');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#reconnecting?.[Symbol.dispose]();
-    for (const { queue } of this.#watches.values()) queue.end();
-    this.#watches.clear();
+    this.#endWatches();
     const connection = await this.#connection?.catch(() => undefined);
     connection?.close();
+  }
+
+  #endWatches(): void {
+    for (const { queue } of this.#watches.values()) queue.end();
+    this.#watches.clear();
   }
 
   async #request(request: Request, transactionId = 0): Promise<Buffer> {
