@@ -110,6 +110,8 @@ void Operation::OnMessage(napi_env raw_env, napi_value on_stage, void* context, 
 }
 
 void Operation::Settle(Napi::Env env) {
+  // This message was the thread's last act but one: whoever is told that the work is done finds no thread of it any more.
+  thread_.join();
   if (failure_) {
     deferred_->Reject(ErrorFrom(env, *failure_).Value());
   } else {

@@ -12,7 +12,9 @@ import { encodeRequest, type Request } from '../xenstore/wire/request.ts';
 /** How long an answer may take on a busy machine. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** One connection, of Dom0 or of a guest. Requests are made one after another; `send` and `nextFrame` are for the rest. */
+/**
+ * One connection, of Dom0 or of a guest. Requests are made one after another; `send` and `nextFrame` are for the rest.
+ */
 export class StoreClient implements Disposable {
   readonly #decoder = new FrameDecoder();
   readonly #frames: Frame[] = [];
@@ -34,7 +36,9 @@ export class StoreClient implements Disposable {
     return client;
   }
 
-  /** The answer as text: the name of the error, or the payload with a space for each NUL in it and none for the last. */
+  /**
+   * The answer as text: the name of the error, or the payload with a space for each NUL in it and none for the last.
+   */
   async ask(request: Request, transactionId = 0): Promise<string> {
     const requestId = (this.#nextRequestId += 1);
     this.send(encodeRequest(request, { requestId, transactionId }));

@@ -1,4 +1,5 @@
 /** Watches: who may have which, who hears of what, and how they end. */
+import { MessageType } from '../xenstore/wire/message-type.ts';
 import { answers, sees, storeCase, type StoreCase, watching } from './xenstore-case.ts';
 
 /** Cases of the theme "watch rights". */
@@ -116,6 +117,14 @@ export const watchRightsCases: readonly StoreCase[] = [
       await answers(dom0.watch('/a', token), 'OK');
       await sees(dom0, `/a ${token}`);
     }
+  }),
+  storeCase('a token is bytes, and comes back as it was sent', async ({ dom0 }) => {
+    const token = Buffer.from('\u00e9\u00ff\u0001', 'latin1');
+    const payload = Buffer.concat([Buffer.from('/a\0'), token, Buffer.of(0)]);
+    await answers(dom0.askRaw(MessageType.watch, payload), 'OK');
+    await sees(dom0, '/a \u00e9\u00ff\u0001');
+    await answers(dom0.askRaw(MessageType.watch, payload), 'EEXIST');
+    await answers(dom0.askRaw(MessageType.unwatch, payload), 'OK');
   }),
   storeCase(
     'an event too long for a message is not sent, and the daemon goes on',

@@ -13,3 +13,6 @@ export const RECONNECT_PAUSE_MAX_MS = 5_000;
 export const DIRECTORY_PART_ATTEMPTS_MAX = 8;
 /** oxenstored answers DIRECTORY with more than the protocol's 4096 bytes; taken up to here, from Dom0's own daemon. */
 export const REPLY_PAYLOAD_BYTES_MAX = 1_048_576;
+/** How often a connection is tried when the daemon's queue is full; the pause grows by this much each time, 2 s in all. */
+export const CONNECT_ATTEMPTS_MAX = 20;
+export const CONNECT_PAUSE_MS = 10;

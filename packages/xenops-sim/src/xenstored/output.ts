@@ -28,9 +28,12 @@ export class Output {
     }
   }
 
-  /** Adds an event, unless the same waits already or it is longer than a message can be. */
+  /**
+   * Adds an event, unless the same waits already or it is longer than a message can be. The token has a character for each
+   * byte.
+   */
   event(path: string, token: string): void {
-    const payloadBytes = path.length + 2 + Buffer.byteLength(token);
+    const payloadBytes = path.length + 2 + token.length;
     if (payloadBytes > PAYLOAD_BYTES_MAX) return;
     const isSpecial = path.startsWith('@');
     const text = `${path}\0${token}\0`;
@@ -39,7 +42,7 @@ export class Output {
       this.#waitingEvents.add(text);
     }
     const offset = this.#appendHeader(WATCH_EVENT_HEADER, payloadBytes);
-    this.#buffer.write(text, offset);
+    this.#buffer.write(text, offset, 'latin1');
   }
 
   /** All that waits, as one piece that belongs to the caller. */

@@ -127,13 +127,16 @@ export class Xenstored {
     const isBare = name === 'transactionStart' || name === 'resetWatches';
     const request = isBare ? { name } : decodeRequest(frame);
     if (request.name === 'bad') return request.error;
-    return this.#perform(connection, request, { transaction, id: frame.transactionId });
+    return this.#perform(connection, request, { transaction, frame });
   }
 
   #perform(
     connection: Connection,
     request: Request,
-    { transaction, id }: { readonly transaction: Transaction | undefined; readonly id: number },
+    {
+      transaction,
+      frame,
+    }: { readonly transaction: Transaction | undefined; readonly frame: Frame },
   ): Answer {
     const domains = this.#domains;
     const caller = { connection, view: transaction ?? this.#tree, domains };
@@ -159,10 +162,10 @@ export class Xenstored {
           : nodeRequests.setPermissions(caller, request.path, request.permissions);
       case 'watch':
         return request.depth === undefined
-          ? this.#watch(connection, request.path, request.token)
+          ? this.#watch(connection, request.path, tokenOf(frame.payload))
           : 'EINVAL';
       case 'unwatch':
-        return this.#unwatch(connection, request.path, request.token);
+        return this.#unwatch(connection, request.path, tokenOf(frame.payload));
       case 'resetWatches':
         this.#watches.removeAll(connection);
         connection.transactions.clear();
@@ -171,7 +174,7 @@ export class Xenstored {
         return transaction === undefined ? this.#startTransaction(connection) : 'EBUSY';
       case 'transactionEnd':
         if (transaction === undefined) return 'ENOENT';
-        connection.transactions.delete(id);
+        connection.transactions.delete(frame.transactionId);
         return (request.commit ? transaction.commit(!connection.isPrivileged) : undefined) ?? OK;
       case 'introduce':
         return domainRequests.introduce(domainCaller, request.domid, request.port);
@@ -231,4 +234,10 @@ export class Xenstored {
     if ((rights & (WRITE | OWNER)) !== (WRITE | OWNER)) return 'EACCES';
     return this.#watches.setSpecialPermissions(name, permissions) ? OK : 'EINVAL';
   }
+}
+
+/** The second text of a payload, a character for each byte: a token is the client's own and need not be UTF-8. */
+function tokenOf(payload: Buffer): string {
+  const start = payload.indexOf(0) + 1;
+  return payload.toString('latin1', start, payload.indexOf(0, start));
 }

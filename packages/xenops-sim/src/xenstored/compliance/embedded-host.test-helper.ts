@@ -1,4 +1,6 @@
-/** The embedded xenstored with made-up domains: by calls in this process, or on a socket. Guests are in this process. */
+/**
+ * The embedded xenstored with made-up domains: by calls in this process, or on a socket. Guests are in this process.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The daemons and clients of Debian's Xen, for comparison. They are unpacked, not installed, into a cache folder that is
- * named after the package's version; the library that stands in for Xen is compiled there. No root, no Xen needed.
+ * The daemons and clients of Debian's Xen, for comparison. They are unpacked, not installed, into a cache folder named
+ * after the package's version; the library that stands in for Xen is compiled there. No root, no Xen needed.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,6 @@
-/** Clients that others wrote, unmodified, on the embedded xenstored: they must not notice that it is not the C daemon. */
+/**
+ * Clients that others wrote, unmodified, on the embedded xenstored: they must not notice that it is not the C daemon.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
