@@ -2,7 +2,9 @@ import { expect, test } from '@jest/globals';
 import { comparisonLine, summarise } from './statistics.ts';
 
 test('the median of an even count lies between the two in the middle', () => {
-  expect(summarise([4, 1, 3, 2])).toEqual({ count: 4, median: 2.5, p99: 3.97, min: 1, max: 4 });
+  const { p99, ...rest } = summarise([4, 1, 3, 2]);
+  expect(rest).toEqual({ count: 4, median: 2.5, min: 1, max: 4 });
+  expect(p99).toBeCloseTo(3.97);
 });
 
 test('no measurements are an error, not a zero', () => {
