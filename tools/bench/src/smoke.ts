@@ -9,13 +9,13 @@ export async function smoke(rounds: number, print: (line: string) => void): Prom
   await lab.pushWorkspace();
   const { vmlinux, initrd } = lab.guest;
   const config = `name="bench"\nkernel="${vmlinux}"\nramdisk="${initrd}"\nextra="console=hvc0"\nmemory=256\n`;
-  await lab.exec({ argv: ['sh', '-c', 'cat > /root/bench.cfg'], stdin: config, timeoutMs: 60_000 });
+  await lab.exec({ argv: ['sh', '-c', 'cat > /var/tmp/bench.cfg'], stdin: config, timeoutMs: 60_000 });
   const contests: readonly Contest[] = [
     { title: 'list', ours: 'xenops list', peer: 'xl list' },
     {
       title: 'create+build+destroy, 256 MiB PV, ELF kernel',
       ours: `d=$(xenops create_domain) && xenops build_domain -domid $d -memory 256M -kernel ${vmlinux} -ramdisk ${initrd} -cmdline console=hvc0 && xenops destroy_domain -domid $d`,
-      peer: 'xl create -q -p /root/bench.cfg && xl destroy bench',
+      peer: 'xl create -q -p /var/tmp/bench.cfg && xl destroy bench',
     },
     { title: 'node alone, for scale', ours: 'node -e 0', peer: 'xl version' },
   ];

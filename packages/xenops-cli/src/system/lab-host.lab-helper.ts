@@ -4,7 +4,7 @@ import type { Outcome, SliceHost } from './slice-host.ts';
 
 /** Longest wait for one command under emulation. */
 const EXEC_TIMEOUT_MS = 180_000;
-const FOLDER = '/root/slice';
+const FOLDER = '/var/tmp/slice';
 
 /**
  * What could be left behind: nodes with their permissions, domains, free memory, loop devices. The two roots that xl
