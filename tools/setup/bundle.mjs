@@ -1,22 +1,34 @@
-// Bundles a command of the package in the current folder into one file: dist/bin/NAME.js -> dist/NAME.bundle.js.
-// A command starts in a fraction of the time that way, because Node has one file to find and compile instead of eighty.
-// The providers of hosts (@xenops/native, @xenops/sim) stay outside: they are loaded by name when a host needs them.
+// Bundles what the package in the current folder (or the one named) lists under "bundles" in its package.json: entry to
+// output. A command starts in a fraction of the time that way: Node has one CommonJS file to find and compile instead of
+// eighty modules. The providers of hosts (@xenops/native, @xenops/sim) are bundles of their own, which the command
+// loads by name when a host needs them.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-// commander is CommonJS and asks for Node's own modules by require, which an ES module has not.
-const REQUIRE =
-  "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);";
+/** `import.meta.url`, which CommonJS has not. */
+const URL_OF_FILE = "const urlOfFile = require('node:url').pathToFileURL(__filename).href;";
 
-for (const name of process.argv.slice(2)) {
-  await build({
-    entryPoints: [`dist/bin/${name}.js`],
-    outfile: `dist/${name}.bundle.js`,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    sourcemap: 'linked',
-    banner: { js: REQUIRE },
-    logLevel: 'warning',
-  });
+export async function bundlePackage(folder) {
+  const { bundles = {} } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  for (const [entry, output] of Object.entries(bundles)) {
+    await build({
+      absWorkingDir: folder,
+      entryPoints: [entry],
+      outfile: output,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      // A provider is then loaded by require, which leaves Node's loader of ES modules asleep.
+      supported: { 'dynamic-import': false },
+      define: { 'import.meta.url': 'urlOfFile' },
+      banner: { js: URL_OF_FILE },
+      sourcemap: 'linked',
+      logLevel: 'warning',
+    });
+  }
 }
+
+if (fileURLToPath(import.meta.url) === process.argv[1]) await bundlePackage(process.cwd());

@@ -123,12 +123,12 @@ function isExecutable(file) {
 /** All TypeScript, by project references, and the bundled commands. Quick when nothing has changed. */
 export async function ensureBuilt() {
   const tsc = path.join(workspace, 'node_modules/typescript/bin/tsc');
-  const bundle = path.join(workspace, 'tools/setup/bundle.mjs');
   await stage('building', async () => {
     await execute(process.execPath, [tsc, '-b']);
-    await execute(process.execPath, [bundle, 'xenops'], {
-      cwd: path.join(workspace, 'packages/xenops-cli'),
-    });
+    // Loaded here because it needs what npm has installed by now.
+    const { bundlePackage } = await import('./bundle.mjs');
+    const packages = path.join(workspace, 'packages');
+    for (const name of readdirSync(packages)) await bundlePackage(path.join(packages, name));
   });
 }
 

@@ -112,7 +112,7 @@ async function onSim() {
     const env = { XENOPS_CONNECT: `sim:${folder}` };
     await story({
       run: ([, ...words]) =>
-        runHere([process.execPath, bin('xenops-cli/bin/xenops.js'), ...words], env),
+        runHere([process.execPath, bin('xenops-cli/bin/xenops.cjs'), ...words], env),
       kernel: path.join(folder, 'guests/linux'),
       ramdisk: undefined,
       showConsole: (domid) =>

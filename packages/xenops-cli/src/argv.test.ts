@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { normaliseWords } from './argv.ts';
+import { commandFirst, normaliseWords } from './argv.ts';
 import { choice, DOMID, flag, required, TEXT, withDefault } from './commands/option.ts';
 
 const OPTIONS = {
@@ -65,4 +65,32 @@ describe('normaliseWords', () => {
     'leaves %s, the name of something that every object has, as it is',
     (word) => expect(normaliseWords([word], OPTIONS)).toEqual([word]),
   );
+});
+
+describe('options of every command before its name', () => {
+  test.each([
+    [
+      ['list', '-v'],
+      ['list', '-v'],
+    ],
+    [
+      ['--connect', 'sim:', 'list'],
+      ['list', '--connect', 'sim:'],
+    ],
+    [
+      ['-json', '--timeout=5', 'list', '-v'],
+      ['list', '-json', '--timeout=5', '-v'],
+    ],
+    [
+      ['-domid', '5', 'list'],
+      ['-domid', '5', 'list'],
+    ],
+    [
+      ['--connect', 'sim:'],
+      ['--connect', 'sim:'],
+    ],
+    [[], []],
+  ])('%j is %j', (words, expected) => {
+    expect(commandFirst(words)).toEqual(expected);
+  });
 });

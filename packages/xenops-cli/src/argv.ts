@@ -47,6 +47,22 @@ function spelledFlags(options: Options): ReadonlyMap<string, boolean> {
   return flags;
 }
 
+/**
+ * Options of every command may also stand before its name, as in `--connect sim: list`: gives the words with the name
+ * first.
+ */
+export function commandFirst(words: readonly string[]): readonly string[] {
+  let index = 0;
+  while (index < words.length) {
+    const [name = '', value] = splitOption(words[index] ?? '');
+    const option = GLOBAL_OPTIONS.find(({ flag }) => flag === name);
+    if (option === undefined) break;
+    index += option.placeholder === undefined || value !== undefined ? 1 : 2;
+  }
+  const [command, ...rest] = words.slice(index);
+  return command === undefined ? words : [command, ...words.slice(0, index), ...rest];
+}
+
 /** Options that every command has. */
 export const GLOBAL_OPTIONS = [
   {

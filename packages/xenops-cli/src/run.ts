@@ -3,6 +3,7 @@ import { connect, type ConnectOptions } from '@xenops/core/connect';
 import { recoverBuilds } from '@xenops/core/domain';
 import { XenopsError } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
+import { commandFirst } from './argv.ts';
 import { COMMANDS, findCommand } from './commands/command-table.ts';
 import type { Command } from './commands/command.ts';
 import { EXIT, exitStatus } from './exit-status.ts';
@@ -26,7 +27,7 @@ export interface Invocation {
 export async function run(invocation: Invocation): Promise<number> {
   const { program, words, streams } = invocation;
   const linked = findCommand(program);
-  const [first, ...rest] = words;
+  const [first, ...rest] = commandFirst(words);
   if (first === undefined || (linked === undefined && isHelp(first))) {
     return help(rest, streams);
   }

@@ -9,7 +9,11 @@ export async function smoke(rounds: number, print: (line: string) => void): Prom
   await lab.pushWorkspace();
   const { vmlinux, initrd } = lab.guest;
   const config = `name="bench"\nkernel="${vmlinux}"\nramdisk="${initrd}"\nextra="console=hvc0"\nmemory=256\n`;
-  await lab.exec({ argv: ['sh', '-c', 'cat > /var/tmp/bench.cfg'], stdin: config, timeoutMs: 60_000 });
+  await lab.exec({
+    argv: ['sh', '-c', 'cat > /var/tmp/bench.cfg'],
+    stdin: config,
+    timeoutMs: 60_000,
+  });
   const contests: readonly Contest[] = [
     { title: 'list', ours: 'xenops list', peer: 'xl list' },
     {
@@ -17,7 +21,7 @@ export async function smoke(rounds: number, print: (line: string) => void): Prom
       ours: `d=$(xenops create_domain) && xenops build_domain -domid $d -memory 256M -kernel ${vmlinux} -ramdisk ${initrd} -cmdline console=hvc0 && xenops destroy_domain -domid $d`,
       peer: 'xl create -q -p /var/tmp/bench.cfg && xl destroy bench',
     },
-    { title: 'node alone, for scale', ours: 'node -e 0', peer: 'xl version' },
+    { title: 'starting node and nothing else, for scale', ours: 'node -e 0', peer: 'xl list' },
   ];
   for (const contest of contests) {
     const { ours, peer } = await alternate(lab, contest, rounds);

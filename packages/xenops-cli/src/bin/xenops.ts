@@ -10,10 +10,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
-process.exitCode = await run({
-  program: path.basename(process.argv[1] ?? '', '.js'),
-  words: process.argv.slice(2),
-  streams: { out: process.stdout, err: process.stderr },
+const { argv, env, stdout, stderr } = process;
+
+// A promise of `run` never rejects; without top-level await this file can be bundled as CommonJS.
+void run({
+  program: path.parse(argv[1] ?? '').name,
+  words: argv.slice(2),
+  streams: { out: stdout, err: stderr },
   signal: interrupted.signal,
-  environment: process.env,
+  environment: env,
+}).then((status) => {
+  process.exitCode = status;
 });

@@ -10,7 +10,7 @@ import { outcomeOf, runProcess, startProcess } from './node-process.ts';
 import type { Outcome, SliceHost } from './slice-host.ts';
 
 const packages = fileURLToPath(new URL('../../..', import.meta.url));
-const XENOPS = path.join(packages, 'xenops-cli/bin/xenops.js');
+const XENOPS = path.join(packages, 'xenops-cli/bin/xenops.cjs');
 const XENSIMD = path.join(packages, 'xenops-sim/bin/xensimd.js');
 
 export class SimHost implements SliceHost {
