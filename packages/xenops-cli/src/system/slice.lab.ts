@@ -63,6 +63,8 @@ describe('xenops beside xl on real Xen', () => {
       await host.writeFile(`${host.folder}/theirs.cfg`, `${config.join('\n')}\n`);
       await host.sh('xl create -q "$1"', `${host.folder}/theirs.cfg`);
       const domid = Number(await host.sh('xl domid theirs'));
+      // Its second vcpu comes online in the course of the boot.
+      await host.waitForConsole(domid, host.upText);
       expect(await xenops.find(domid)).toMatchObject({
         name: 'theirs',
         uuid,
