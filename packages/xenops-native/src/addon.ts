@@ -3,6 +3,7 @@
  * that are out of range are refused with a RangeError, values of the wrong type with a TypeError, a wrong number of
  * arguments likewise. A call that fails throws, or rejects with, an Error that has the fields of `AddonFailure`.
  */
+import type { XenVersion } from '@xenops/core/hypervisor';
 
 declare const interfaceBrand: unique symbol;
 
@@ -30,18 +31,6 @@ export interface AddonOperation<T> {
   readonly done: Promise<T>;
   /** Ends it before its next stage; no effect once it is done. */
   readonly abort: () => void;
-}
-
-export interface AddonVersion {
-  readonly major: number;
-  readonly minor: number;
-  readonly extra: string;
-  readonly changeset: string;
-  readonly compileDate: string;
-  readonly compiler: string;
-  readonly capabilities: string;
-  readonly commandLine: string;
-  readonly pageSizeBytes: number;
 }
 
 export interface AddonPhysInfo {
@@ -116,7 +105,7 @@ export interface Addon {
   closeInterface(xc: XcInterface): void;
 
   /** `xc_version`, all its parts. */
-  version(xc: XcInterface): AddonVersion;
+  version(xc: XcInterface): XenVersion;
   /** `xc_physinfo`. */
   physInfo(xc: XcInterface): AddonPhysInfo;
   /** `xc_getcpuinfo`: idle time by cpu number. */

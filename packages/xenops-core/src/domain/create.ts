@@ -5,6 +5,7 @@ import { findDomid, type Domid, type VmUuid } from '../ids.ts';
 import type { GuestType } from '../hypervisor/hypervisor.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
 import { domainPath, DOMAINS_PATH } from '../xenstore/path.ts';
+import { findMany } from '../xenstore/trees.ts';
 import { defaultName } from './record.ts';
 import { removeDomainNodes } from './remove-nodes.ts';
 import { withUndo } from './with-undo.ts';
@@ -79,8 +80,9 @@ async function assertNameIsFree(host: Host, name: string): Promise<void> {
   const domids = (await host.store.directory(DOMAINS_PATH)).flatMap(
     (text) => findDomid(text) ?? [],
   );
-  const names = await Promise.all(
-    domids.map((domid) => host.store.find(domainPath(domid, 'name'))),
+  const names = await findMany(
+    host.store,
+    domids.map((domid) => domainPath(domid, 'name')),
   );
   const taken = names.indexOf(name);
   if (taken >= 0) {

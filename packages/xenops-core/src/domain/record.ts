@@ -7,6 +7,7 @@ import type { Host } from '../host/host.ts';
 import type { DomainInfo } from '../hypervisor/hypervisor.ts';
 import type { Domid } from '../ids.ts';
 import { domainPath, ownRecordPath } from '../xenstore/path.ts';
+import { findMany } from '../xenstore/trees.ts';
 import type { DomainIdentity } from './layout.ts';
 
 /** The domain as Xen has it. Rejects with DOMAIN_NOT_FOUND. */
@@ -27,15 +28,13 @@ export async function getDomain(host: Host, domid: Domid): Promise<DomainInfo> {
  */
 export async function getUnbuilt(host: Host, info: DomainInfo): Promise<DomainIdentity> {
   const { domid, uuid, guestType } = info;
-  const [recordedUuid, state, maxVcpus, ssidref, name] = await Promise.all(
-    [
-      ownRecordPath(domid, 'uuid'),
-      ownRecordPath(domid, 'state'),
-      ownRecordPath(domid, 'max-vcpus'),
-      ownRecordPath(domid, 'ssidref'),
-      domainPath(domid, 'name'),
-    ].map((path) => host.store.find(path)),
-  );
+  const [recordedUuid, state, maxVcpus, ssidref, name] = await findMany(host.store, [
+    ownRecordPath(domid, 'uuid'),
+    ownRecordPath(domid, 'state'),
+    ownRecordPath(domid, 'max-vcpus'),
+    ownRecordPath(domid, 'ssidref'),
+    domainPath(domid, 'name'),
+  ]);
   if (recordedUuid !== uuid || state !== 'made') {
     const why = recordedUuid === uuid ? 'has been built already' : 'was not made by this toolstack';
     throw new DomainError('DOMAIN_WRONG_STATE', {

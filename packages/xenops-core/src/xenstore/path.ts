@@ -67,7 +67,7 @@ export function deviceModelPath(domid: Domid): string {
 export const BUILDS_PATH = '/xenops/building';
 
 /** The folders that marks of builds lie in, innermost first. */
-export const BUILDS_FOLDERS = ['/xenops/building', '/xenops'] as const;
+export const BUILDS_FOLDERS: readonly string[] = [BUILDS_PATH, '/xenops'];
 
 /** The mark of a build under way. */
 export function buildMarkPath(domid: Domid): string {
