@@ -25,7 +25,7 @@ const HYPERVISOR: Hypervisor = {
   setHandle: noCall,
   setMaxMemory: noCall,
   allocUnboundEvtchn: noCall,
-  buildPv: noCall,
+  buildDomain: noCall,
   pause: noCall,
   unpause: noCall,
   shutdown: noCall,

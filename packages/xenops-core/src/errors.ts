@@ -29,6 +29,8 @@ export type HypervisorErrorCode =
   | 'HYPERVISOR_BAD_ARGUMENT'
   /** The thing already exists (EEXIST), such as a domid asked for. */
   | 'HYPERVISOR_EXISTS'
+  /** It is in use, or the domain is in the wrong state for this (EBUSY, EAGAIN). */
+  | 'HYPERVISOR_BUSY'
   /** Xen, or the release of its libraries, cannot do this (ENOSYS, EOPNOTSUPP). */
   | 'HYPERVISOR_NOT_SUPPORTED'
   /** Any other failure of a call; `context.errno` tells. */

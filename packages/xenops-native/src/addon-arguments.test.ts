@@ -54,6 +54,7 @@ describe('what a domain is created with', () => {
 
 describe('what a PV guest is built with', () => {
   const spec: PvBuildSpec = {
+    kind: 'pv',
     kernelPath: '/boot/kernel',
     cmdline: 'console=hvc0',
     memoryKib: 131072,
@@ -63,7 +64,7 @@ describe('what a PV guest is built with', () => {
     consoleDomid: domid(3),
   };
   test('memory goes in MiB, the map in KiB, and images may unpack to 1 GiB', () => {
-    const { memoryKib, ...same } = spec;
+    const { kind: _kind, memoryKib, ...same } = spec;
     expect(pvArguments(DOMID, spec)).toEqual({
       ...same,
       ramdiskPath: undefined,

@@ -11,6 +11,7 @@ const XC = {} as XcInterface;
 const DOMID = domid(7);
 const RESULT: AddonPvResult = { storeFrame: 1n, consoleFrame: 2n };
 const SPEC: PvBuildSpec = {
+  kind: 'pv',
   kernelPath: '/boot/kernel',
   cmdline: '',
   memoryKib: 1024,
@@ -111,7 +112,7 @@ describe('verbs that answer at once', () => {
       hypervisor.unpause(DOM0);
     }).toThrow('Cannot unpause domain 0: it is the control domain');
     await expect(hypervisor.destroy(DOM0)).rejects.toEqual(refused);
-    await expect(hypervisor.buildPv(DOM0, SPEC)).rejects.toEqual(refused);
+    await expect(hypervisor.buildDomain(DOM0, SPEC)).rejects.toEqual(refused);
   });
 });
 
@@ -133,8 +134,8 @@ describe('long verbs', () => {
     };
     const hypervisor = hypervisorOn({ startBuildPv });
     const seen: unknown[] = [];
-    expect(await hypervisor.buildPv(DOMID, SPEC)).toEqual(RESULT);
-    await hypervisor.buildPv(DOMID, SPEC, { onProgress: (progress) => seen.push(progress) });
+    expect(await hypervisor.buildDomain(DOMID, SPEC)).toEqual(RESULT);
+    await hypervisor.buildDomain(DOMID, SPEC, { onProgress: (progress) => seen.push(progress) });
     expect(seen).toEqual([{ stage: 'memory' }]);
     expect(listeners).toEqual([undefined, expect.any(Function)]);
   });
@@ -142,7 +143,7 @@ describe('long verbs', () => {
     const started: unknown[] = [];
     const hypervisor = hypervisorOn({ startBuildPv: () => started.push(1) });
     const signal = AbortSignal.abort();
-    await expect(hypervisor.buildPv(DOMID, SPEC, { signal })).rejects.toMatchObject({
+    await expect(hypervisor.buildDomain(DOMID, SPEC, { signal })).rejects.toMatchObject({
       code: 'ABORTED',
     });
     expect(started).toEqual([]);
@@ -150,7 +151,7 @@ describe('long verbs', () => {
   test('a signal that fires on the way ends it with ABORTED, the reason as its cause', async () => {
     const hypervisor = hypervisorOn({ startBuildPv: heldOperation });
     const controller = new AbortController();
-    const built = hypervisor.buildPv(DOMID, SPEC, { signal: controller.signal });
+    const built = hypervisor.buildDomain(DOMID, SPEC, { signal: controller.signal });
     const reason = new Error('the user left');
     controller.abort(reason);
     await expect(built).rejects.toMatchObject({
@@ -164,7 +165,7 @@ describe('long verbs', () => {
     const closed: unknown[] = [];
     const closeInterface = (xc: unknown): number => closed.push(xc);
     const hypervisor = hypervisorOn({ startBuildPv: () => operation, closeInterface });
-    const built = hypervisor.buildPv(DOMID, SPEC);
+    const built = hypervisor.buildDomain(DOMID, SPEC);
     const disposed = hypervisor[Symbol.asyncDispose]();
     expect(closed).toEqual([]);
     operation.finish();

@@ -128,7 +128,7 @@ export class NativeHypervisor implements Hypervisor {
     );
   }
 
-  async buildPv(
+  async buildDomain(
     domid: Domid,
     spec: PvBuildSpec,
     options: LongCallOptions = {},

@@ -281,7 +281,7 @@ function runCases(check: Case): void {
     await rejects(() => hypervisor.unpause(DOM0), code);
     await rejects(() => hypervisor.shutdown(DOM0, 'poweroff'), code);
     await rejects(() => hypervisor.destroy(DOM0), code);
-    await rejects(() => hypervisor.buildPv(DOM0, buildSpec({ kernelPath: '/missing' })), code);
+    await rejects(() => hypervisor.buildDomain(DOM0, buildSpec({ kernelPath: '/missing' })), code);
   });
 }
 
@@ -441,12 +441,12 @@ function badBuildCases(check: Case, kernel: Kernel): void {
     await withDomain(hypervisor, {}, async (domid) => {
       await hypervisor.setMaxMemory(domid, memoryKib + SLACK_KIB);
       const spec = buildSpec({ ...specOfKernel(kernel), memoryKib });
-      await rejects(() => hypervisor.buildPv(domid, spec), 'HYPERVISOR_NO_MEMORY');
+      await rejects(() => hypervisor.buildDomain(domid, spec), 'HYPERVISOR_NO_MEMORY');
     });
   });
   check('a guest cannot be built in a domain that is not there', async (hypervisor) => {
     const spec = buildSpec(specOfKernel(kernel));
-    await rejects(() => hypervisor.buildPv(UNUSED, spec), 'HYPERVISOR_NO_DOMAIN');
+    await rejects(() => hypervisor.buildDomain(UNUSED, spec), 'HYPERVISOR_NO_DOMAIN');
   });
 }
 
@@ -496,7 +496,7 @@ async function assertClosed(open: () => Awaitable<Hypervisor>, kernelPath: strin
     () => hypervisor.setHandle(UNUSED, randomVmUuid()),
     () => hypervisor.setMaxMemory(UNUSED, GUEST_KIB),
     () => hypervisor.allocUnboundEvtchn(UNUSED, DOM0),
-    () => hypervisor.buildPv(UNUSED, buildSpec({ kernelPath })),
+    () => hypervisor.buildDomain(UNUSED, buildSpec({ kernelPath })),
     () => hypervisor.pause(UNUSED),
     () => hypervisor.unpause(UNUSED),
     () => hypervisor.shutdown(UNUSED, 'poweroff'),
@@ -520,6 +520,7 @@ function specOfKernel({
 
 function buildSpec(spec: Partial<PvBuildSpec> & { readonly kernelPath: string }): PvBuildSpec {
   return {
+    kind: 'pv',
     cmdline: 'console=hvc0',
     memoryKib: GUEST_KIB,
     storeEvtchn: evtchn(1),
@@ -536,11 +537,11 @@ async function build(
   domid: Domid,
   spec: Partial<PvBuildSpec> & { readonly kernelPath: string },
   options?: LongCallOptions,
-): ReturnType<Hypervisor['buildPv']> {
+): ReturnType<Hypervisor['buildDomain']> {
   await hypervisor.setMaxMemory(domid, GUEST_KIB + SLACK_KIB);
   const storeEvtchn = await hypervisor.allocUnboundEvtchn(domid, DOM0);
   const consoleEvtchn = await hypervisor.allocUnboundEvtchn(domid, DOM0);
-  return hypervisor.buildPv(domid, buildSpec({ ...spec, storeEvtchn, consoleEvtchn }), options);
+  return hypervisor.buildDomain(domid, buildSpec({ ...spec, storeEvtchn, consoleEvtchn }), options);
 }
 
 async function find(hypervisor: Hypervisor, domid: Domid): Promise<DomainInfo> {

@@ -79,9 +79,10 @@ async function load(
   await hypervisor.setMaxMemory(domid, maxMemoryKib);
   const storeEvtchn = await hypervisor.allocUnboundEvtchn(domid, storeDomid);
   const consoleEvtchn = await hypervisor.allocUnboundEvtchn(domid, consoleDomid);
-  const result = await hypervisor.buildPv(
+  const result = await hypervisor.buildDomain(
     domid,
     {
+      kind: 'pv',
       kernelPath,
       ...(ramdiskPath === undefined ? {} : { ramdiskPath }),
       cmdline,

@@ -12,26 +12,67 @@
  * - After `[Symbol.asyncDispose]` every verb fails with HYPERVISOR_UNAVAILABLE.
  */
 import type { Domid, Evtchn, VmUuid } from '../ids.ts';
+import type { Awaitable } from './awaitable.ts';
+import type { DomainControl } from './control.ts';
+import type { HostControl } from './host-control.ts';
+import type { MemoryControl } from './memory-control.ts';
+import type { HardwareAccess } from './permissions.ts';
+import type { RingOpener } from './rings.ts';
+import type { SaveRestore } from './save-restore.ts';
+import type { VcpuControl } from './vcpu-control.ts';
 import type { DomainInfo } from './domain-info.ts';
 import type { PcpuInfo, PhysInfo, XenVersion } from './physinfo.ts';
-import type { BuildResult, DomainCreateSpec, LongCallOptions, PvBuildSpec } from './specs.ts';
+import type { BuildResult, BuildSpec, DomainCreateSpec, LongCallOptions } from './specs.ts';
 import type { ShutdownReason } from './shutdown-reason.ts';
 
 export type { DomainInfo, GuestType } from './domain-info.ts';
 export { PHYS_CAPABILITIES, physCapabilities } from './physinfo.ts';
 export type { PcpuInfo, PhysCapability, PhysInfo, XenVersion } from './physinfo.ts';
 export type {
+  BootModule,
   BuildResult,
+  BuildSpec,
   DomainCreateSpec,
+  HvmBuildSpec,
   LongCallOptions,
   Progress,
   PvBuildSpec,
+  PvhBuildSpec,
 } from './specs.ts';
+export { HVM_PARAMS, TRIGGERS, TSC_MODES } from './control.ts';
+export type { DomainControl, HvmParam, Trigger, TscInfo, TscMode } from './control.ts';
+export { SCHEDULERS } from './host-control.ts';
+export type {
+  CpuTopology,
+  CpupoolInfo,
+  HostControl,
+  NumaNode,
+  Scheduler,
+  SchedulerShare,
+  SeenScheduler,
+} from './host-control.ts';
+export type { MemoryControl, PodInfo } from './memory-control.ts';
+export {
+  findPciAddress,
+  formatPciAddress,
+  pciAddressFromSbdf,
+  sbdfFromPciAddress,
+} from './pci-address.ts';
+export type { PciAddress } from './pci-address.ts';
+export type { FrameRange, HardwareAccess, PortRange } from './permissions.ts';
+export type { EventChannels, MappedMemory, RingAccess, RingOpener } from './rings.ts';
+export type { RestoreSpec, SaveRestore, SaveSpec } from './save-restore.ts';
+export type {
+  CpuPolicySpec,
+  CpuidLeaf,
+  VcpuAffinity,
+  VcpuControl,
+  VcpuInfo,
+} from './vcpu-control.ts';
 export { SHUTDOWN_REASONS, shutdownCode, shutdownReason } from './shutdown-reason.ts';
 export type { SeenShutdownReason, ShutdownReason } from './shutdown-reason.ts';
 
-/** A value now, or by promise: an addon answers cheap calls at once, a remote host cannot. */
-export type Awaitable<T> = T | Promise<T>;
+export type { Awaitable } from './awaitable.ts';
 
 export interface Hypervisor extends AsyncDisposable {
   version(): Awaitable<XenVersion>;
@@ -54,8 +95,8 @@ export interface Hypervisor extends AsyncDisposable {
   setMaxMemory(domid: Domid, maxMemoryKib: number): Awaitable<void>;
   /** A port in `domid` that `remote` may bind to. */
   allocUnboundEvtchn(domid: Domid, remote: Domid): Awaitable<Evtchn>;
-  /** Loads kernel and ramdisk, builds page tables and rings, seeds the grant table for store and console. */
-  buildPv(domid: Domid, spec: PvBuildSpec, options?: LongCallOptions): Promise<BuildResult>;
+  /** Loads kernel and modules or firmware, builds page tables, memory map and rings, seeds the grant table for store and console. */
+  buildDomain(domid: Domid, spec: BuildSpec, options?: LongCallOptions): Promise<BuildResult>;
 
   /** Pauses count: as many unpauses are needed. A new domain is paused once. */
   pause(domid: Domid): Awaitable<void>;
@@ -65,3 +106,15 @@ export interface Hypervisor extends AsyncDisposable {
   /** Takes the domain's memory back; long for a large one. It may stay listed as dying while others map its pages. */
   destroy(domid: Domid, options?: LongCallOptions): Promise<void>;
 }
+
+/** The whole: what domains, their memory, vcpus and hardware, the host, its rings and save streams need. */
+export interface FullHypervisor
+  extends
+    Hypervisor,
+    DomainControl,
+    MemoryControl,
+    VcpuControl,
+    HardwareAccess,
+    HostControl,
+    RingOpener,
+    SaveRestore {}

@@ -1,5 +1,7 @@
 import type { Domid, Evtchn, VmUuid } from '../ids.ts';
+import type { TscMode } from './control.ts';
 import type { GuestType } from './domain-info.ts';
+import type { CpuPolicySpec } from './vcpu-control.ts';
 
 /** What a domain is created with (`xen_domctl_createdomain`); left-out fields take the values libxl uses. */
 export interface DomainCreateSpec {
@@ -27,20 +29,71 @@ export interface DomainCreateSpec {
   readonly cpupoolId?: number;
 }
 
-/** What a PV guest is built from. The domain exists, has its vcpus and its memory limit, and holds no memory. */
-export interface PvBuildSpec {
-  /** Absolute path of an ELF kernel with Xen's notes, or of a bzImage that contains one. */
-  readonly kernelPath: string;
-  readonly ramdiskPath?: string;
-  readonly cmdline: string;
+/** What every guest is built from. The domain exists, has its vcpus and its memory limit, and holds no memory. */
+interface BuildSpecBase {
   /** Memory the guest starts with; whole MiB, what the builder allocates in. */
   readonly memoryKib: number;
+  /**
+   * Memory the guest can grow to; `memoryKib` unless said. A PV guest is shown a memory map of that size; a hardware container is populated on
+   * demand up to it.
+   */
+  readonly maxMemoryKib?: number;
   /** Ports in the guest, allocated before, and the domains that serve the two rings. */
   readonly storeEvtchn: Evtchn;
   readonly storeDomid: Domid;
   readonly consoleEvtchn: Evtchn;
   readonly consoleDomid: Domid;
+  /** `native` for PV, `default` for hardware containers unless said. */
+  readonly tscMode?: TscMode;
+  readonly timeOffsetSeconds?: number;
+  readonly cpuPolicy?: CpuPolicySpec;
 }
+
+/** A file given to the guest at boot, beside the kernel. */
+export interface BootModule {
+  readonly path: string;
+  readonly cmdline?: string;
+}
+
+export interface PvBuildSpec extends BuildSpecBase {
+  readonly kind: 'pv';
+  /** Absolute path of an ELF kernel with Xen's notes, or of a bzImage that contains one. */
+  readonly kernelPath: string;
+  readonly ramdiskPath?: string;
+  readonly cmdline: string;
+}
+
+export interface PvhBuildSpec extends BuildSpecBase {
+  readonly kind: 'pvh';
+  /** Absolute path of an ELF kernel with Xen's PVH entry note, or of a bzImage that contains one. */
+  readonly kernelPath: string;
+  readonly ramdiskPath?: string;
+  readonly cmdline: string;
+  /** After the ramdisk, in order. */
+  readonly modules?: readonly BootModule[];
+}
+
+export interface HvmBuildSpec extends BuildSpecBase {
+  readonly kind: 'hvm';
+  /** Absolute path of hvmloader. */
+  readonly loaderPath: string;
+  /** Absolute path of SeaBIOS (or OVMF); where qemu or Xen's package put it. */
+  readonly firmwarePath: string;
+  /** Extra ACPI and SMBIOS tables for hvmloader (xl's `acpi_firmware`, `smbios_firmware`). */
+  readonly acpiModulePath?: string;
+  readonly smbiosModulePath?: string;
+  /** Video memory, which the device model populates and the builder leaves out of `memoryKib`. */
+  readonly videoMemoryKib: number;
+  /** Size of the hole for PCI devices below 4 GiB; Xen's own default unless said. */
+  readonly mmioHoleKib?: number;
+  /** Vcpus that are online at boot; all unless said. */
+  readonly onlineVcpus?: number;
+  readonly hpet?: boolean;
+  /** Hyper-V interfaces: the value of Xen's mask `HVMPV_*`. */
+  readonly viridianFeatures?: bigint;
+}
+
+export type BuildSpec = PvBuildSpec | PvhBuildSpec | HvmBuildSpec;
 
 /** Where the builder put the two rings. */
 export interface BuildResult {

@@ -30,7 +30,8 @@ async function createAndPrepare(
     maxVcpus: 1,
   });
   hypervisor.setMaxMemory(domid, MEMORY_KIB + 1024);
-  const spec = {
+  const spec: PvBuildSpec = {
+    kind: 'pv',
     kernelPath,
     cmdline: '',
     memoryKib: MEMORY_KIB,
@@ -51,7 +52,7 @@ interface StageMessage {
 async function buildAndTell(tell: (message: StageMessage) => void): Promise<void> {
   const hypervisor = openHypervisor();
   const { domid, spec } = await createAndPrepare(hypervisor);
-  await hypervisor.buildPv(domid, spec, {
+  await hypervisor.buildDomain(domid, spec, {
     onProgress: ({ stage }) => {
       tell({ domid, stage });
     },
@@ -82,7 +83,7 @@ async function runTests(): Promise<void> {
     const hypervisor = openHypervisor();
     const { domid, spec } = await createAndPrepare(hypervisor);
     let isDone = false;
-    const built = hypervisor.buildPv(domid, spec).finally(() => (isDone = true));
+    const built = hypervisor.buildDomain(domid, spec).finally(() => (isDone = true));
     await hypervisor[Symbol.asyncDispose]();
     assert.equal(isDone, true);
     await built;
@@ -94,7 +95,7 @@ async function runTests(): Promise<void> {
     await using hypervisor = openHypervisor();
     const runRound = async (): Promise<void> => {
       const { domid, spec } = await createAndPrepare(hypervisor);
-      await assert.rejects(hypervisor.buildPv(domid, { ...spec, memoryKib: 1024 }));
+      await assert.rejects(hypervisor.buildDomain(domid, { ...spec, memoryKib: 1024 }));
       await hypervisor.destroy(domid);
       const second = await createAndPrepare(hypervisor);
       const controller = new AbortController();
@@ -102,7 +103,7 @@ async function runTests(): Promise<void> {
         if (stage === 'load') controller.abort();
       };
       await hypervisor
-        .buildPv(second.domid, second.spec, { signal: controller.signal, onProgress })
+        .buildDomain(second.domid, second.spec, { signal: controller.signal, onProgress })
         .catch(() => undefined);
       await hypervisor.destroy(second.domid);
     };

@@ -41,7 +41,8 @@ async function buildGuest(cmdline = ''): Promise<Domid> {
     await store.write(`${home}/control/${node}`, '');
     await store.setPermissions(`${home}/control/${node}`, ownedBy(domid));
   }
-  const { storeFrame, consoleFrame } = await hypervisor.buildPv(domid, {
+  const { storeFrame, consoleFrame } = await hypervisor.buildDomain(domid, {
+    kind: 'pv',
     kernelPath,
     cmdline,
     memoryKib: 16_384,

@@ -3,7 +3,7 @@ import { domid as toDomid, type VmUuid } from '@xenops/core/ids';
 import { kibFromPages } from '@xenops/core/units';
 import type { EventPorts } from './event-ports.ts';
 
-/** What buildPv has put into a domain, for the guest that will run there. */
+/** What buildDomain has put into a domain, for the guest that will run there. */
 export interface BuiltGuest {
   readonly cmdline: string;
   readonly kernelPath: string;

@@ -192,7 +192,7 @@ export class HypervisorModel {
     return evtchn(port);
   }
 
-  async buildPv(
+  async buildDomain(
     domid: number,
     spec: PvBuildSpec,
     { signal, onProgress = () => undefined }: LongCallOptions = {},

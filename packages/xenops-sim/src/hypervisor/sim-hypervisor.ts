@@ -77,8 +77,12 @@ export class SimHypervisor implements Hypervisor {
     return this.#open().allocUnboundEvtchn(domid, remote);
   }
 
-  async buildPv(domid: Domid, spec: PvBuildSpec, options?: LongCallOptions): Promise<BuildResult> {
-    return this.#open().buildPv(domid, spec, options);
+  async buildDomain(
+    domid: Domid,
+    spec: PvBuildSpec,
+    options?: LongCallOptions,
+  ): Promise<BuildResult> {
+    return this.#open().buildDomain(domid, spec, options);
   }
 
   pause(domid: Domid): void {

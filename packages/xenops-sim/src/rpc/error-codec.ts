@@ -48,6 +48,7 @@ const CODES: Readonly<Record<HypervisorErrorCode, true>> = {
   HYPERVISOR_NO_MEMORY: true,
   HYPERVISOR_BAD_ARGUMENT: true,
   HYPERVISOR_EXISTS: true,
+  HYPERVISOR_BUSY: true,
   HYPERVISOR_NOT_SUPPORTED: true,
   HYPERVISOR_CALL_FAILED: true,
   BUILD_KERNEL_UNREADABLE: true,

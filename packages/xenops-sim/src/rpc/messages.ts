@@ -15,7 +15,7 @@ export const VERBS = {
   setHandle: 'short',
   setMaxMemory: 'short',
   allocUnboundEvtchn: 'short',
-  buildPv: 'long',
+  buildDomain: 'long',
   pause: 'short',
   unpause: 'short',
   shutdown: 'short',

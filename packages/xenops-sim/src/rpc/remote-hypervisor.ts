@@ -91,8 +91,8 @@ export class RemoteHypervisor implements Hypervisor {
     return this.#call('allocUnboundEvtchn', [domid, remote]);
   }
 
-  buildPv(domid: Domid, spec: PvBuildSpec, options?: LongCallOptions): Promise<BuildResult> {
-    return this.#call('buildPv', [domid, spec], options);
+  buildDomain(domid: Domid, spec: PvBuildSpec, options?: LongCallOptions): Promise<BuildResult> {
+    return this.#call('buildDomain', [domid, spec], options);
   }
 
   pause(domid: Domid): Promise<void> {
