@@ -79,6 +79,17 @@ export type DomainErrorCode =
   /** Removal went on to the end but parts of it failed; `cause` holds all of them. */
   | 'DOMAIN_LEFTOVERS';
 
+/** A device of a domain, or what connects it to the host. */
+export type DeviceErrorCode =
+  | 'DEVICE_EXISTS'
+  | 'DEVICE_NOT_FOUND'
+  /** The back-end or the guest's driver gave up; the message quotes it. */
+  | 'DEVICE_FAILED'
+  /** The guest does not let go of it. */
+  | 'DEVICE_REFUSED'
+  /** The disk or network cannot be connected, or released. */
+  | 'HOTPLUG_FAILED';
+
 /** A value from a command line, a file or a caller is wrong. */
 export type ConfigErrorCode = 'CONFIG_BAD_VALUE';
 
@@ -90,6 +101,7 @@ export type ErrorCode =
   | XenStoreErrorCode
   | ProtocolErrorCode
   | DomainErrorCode
+  | DeviceErrorCode
   | ConfigErrorCode
   | ConnectErrorCode
   | 'TIMEOUT'
@@ -112,6 +124,7 @@ export class HypervisorError extends XenopsError<HypervisorErrorCode> {}
 export class XenStoreError extends XenopsError<XenStoreErrorCode> {}
 export class ProtocolError extends XenopsError<ProtocolErrorCode> {}
 export class DomainError extends XenopsError<DomainErrorCode> {}
+export class DeviceError extends XenopsError<DeviceErrorCode> {}
 export class ConfigError extends XenopsError<ConfigErrorCode> {}
 export class ConnectError extends XenopsError<ConnectErrorCode> {}
 

@@ -1,5 +1,5 @@
 /** Commands that make domains and take them away. */
-import { buildPvDomain, createDomain, destroyDomain, getDomain } from '@xenops/core/domain';
+import { buildDomain, createDomain, destroyDomain, getDomain } from '@xenops/core/domain';
 import { randomVmUuid } from '@xenops/core/ids';
 import { command, type Command } from './command.ts';
 import {
@@ -58,13 +58,14 @@ export const makeCommands: readonly Command[] = [
     async run(host, { domid, vcpus, memory, kernel, cmdline, ramdisk }, { out, json, signal }) {
       const { maxVcpuId } = await getDomain(host, domid);
       const config = {
+        kind: 'pv' as const,
         kernelPath: kernel,
         ramdiskPath: ramdisk,
         cmdline,
         memoryKib: memory,
         vcpus: vcpus ?? maxVcpuId + 1,
       };
-      await buildPvDomain(host, domid, config, {
+      await buildDomain(host, domid, config, {
         signal,
         onProgress: ({ stage }) => out.progress(`building domain ${domid}: ${stage}`),
       });

@@ -1,48 +1,37 @@
-/** Building a PV guest in a domain that was made before. */
-import { ConfigError, DomainError } from '../errors.ts';
+/** Building a guest in a domain that was made before. */
+import { DomainError } from '../errors.ts';
+import { fullHypervisor } from '../host/full-hypervisor.ts';
 import type { Host } from '../host/host.ts';
-import { DOM0, findDomid, type Domid } from '../ids.ts';
-import type { DomainInfo, LongCallOptions } from '../hypervisor/hypervisor.ts';
+import { DOM0, findDomid, type Domid, type Evtchn } from '../ids.ts';
+import type { BuildSpec, LongCallOptions } from '../hypervisor/hypervisor.ts';
 import { throwIfAborted } from '../lifetime/deadline.ts';
-import { BUILD_MEMORY_MIN_KIB, pvFootprint } from '../memory/footprint.ts';
+import type { MemoryBreakdown } from '../memory/breakdown.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
 import { daemonDomidPath } from '../xenstore/path.ts';
 import type { XenStore } from '../xenstore/xenstore.ts';
+import { checkBuild, type BuildConfig } from './build-config.ts';
 import { markBuild, unmarkBuild } from './build-mark.ts';
 import { remakeDomain } from './create.ts';
-import { builtTree, type BuiltDomain, type DomainIdentity } from './layout.ts';
+import { defaultFirmware } from './firmware.ts';
+import { builtTree, type BuiltDomain } from './layout.ts';
 import { getDomain, getUnbuilt } from './record.ts';
 import { withUndo } from './with-undo.ts';
 
-/** Most vcpus of a PV guest (`MAX_VIRT_CPUS`, xen/arch/x86/include/asm/domain.h). */
-const PV_VCPUS_MAX = 8192;
-
-/** What a PV guest is to be. */
-export interface BuildPvConfig {
-  /** Absolute paths, as the host sees them. */
-  readonly kernelPath: string;
-  readonly ramdiskPath?: string | undefined;
-  readonly cmdline: string;
-  /** Rounded up to whole MiB. */
-  readonly memoryKib: number;
-  readonly vcpus: number;
-}
-
 /**
- * Loads a PV guest into the domain and introduces it to xenstore; it stays paused. Rejects with DOMAIN_NOT_FOUND,
+ * Loads a guest into the domain and introduces it to xenstore; it stays paused. Rejects with DOMAIN_NOT_FOUND,
  * DOMAIN_WRONG_STATE, DOMAIN_NO_MEMORY, CONFIG_BAD_VALUE, BUILD_..., ABORTED, or the hypervisor's error; the domain is
  * as empty then as it was before, and the host has all its memory back.
  */
-export async function buildPvDomain(
+export async function buildDomain(
   host: Host,
   domid: Domid,
-  config: BuildPvConfig,
+  config: BuildConfig,
   options: LongCallOptions = {},
 ): Promise<void> {
   const info = await getDomain(host, domid);
   const identity = await getUnbuilt(host, info);
-  checkConfig(config, info);
-  await assertMemory(host, domid, config.memoryKib);
+  const memory = checkBuild(config, info);
+  await assertMemory(host, domid, memory);
   throwIfAborted(options.signal, `the build of domain ${domid}`);
 
   await withUndo(`Building domain ${domid}`, async (undo) => {
@@ -54,57 +43,98 @@ export async function buildPvDomain(
     if (config.vcpus !== identity.maxVcpus) {
       await remakeDomain(host, domid, { ...identity, maxVcpus: config.vcpus });
     }
-    const built = await load(host, domid, config, identity, options);
+    const rings = await prepareRings(host, domid);
+    await applyLimits(host, domid, config, memory);
+    const spec = await buildSpec(host, config, { memory, rings });
+    const result = await host.hypervisor.buildDomain(domid, spec, options);
+    const built: BuiltDomain = {
+      ...result,
+      ...rings,
+      config,
+      memory,
+      uuid: identity.uuid,
+      startTimeMs: host.services.clock.nowMs(),
+    };
     await host.store.transaction((tree) => applyTreeChange(tree, builtTree(domid, built)));
     await host.store.introduce(domid, built.storeFrame, built.storeEvtchn);
     await unmarkBuild(host, domid, { isBuilt: true });
   });
 }
 
-/** Everything in the hypervisor: the limit, the two ports, the image. */
-async function load(
-  host: Host,
-  domid: Domid,
-  config: BuildPvConfig,
-  identity: DomainIdentity,
-  options: LongCallOptions,
-): Promise<BuiltDomain> {
-  const { hypervisor, store } = host;
-  const { targetKib, maxMemoryKib } = pvFootprint(config.memoryKib);
-  const { kernelPath, ramdiskPath, cmdline } = config;
+/** The ports of the two rings in the guest, and who serves them. */
+export interface Rings {
+  readonly storeEvtchn: Evtchn;
+  readonly storeDomid: Domid;
+  readonly consoleEvtchn: Evtchn;
+  readonly consoleDomid: Domid;
+}
+
+/** Allocates the ports of store and console. */
+export async function prepareRings({ hypervisor, store }: Host, domid: Domid): Promise<Rings> {
   const [storeDomid, consoleDomid] = await Promise.all([
     domidOf(store, 'xenstored'),
     domidOf(store, 'xenconsoled'),
   ]);
-  await hypervisor.setMaxMemory(domid, maxMemoryKib);
   const storeEvtchn = await hypervisor.allocUnboundEvtchn(domid, storeDomid);
   const consoleEvtchn = await hypervisor.allocUnboundEvtchn(domid, consoleDomid);
-  const result = await hypervisor.buildDomain(
-    domid,
-    {
-      kind: 'pv',
-      kernelPath,
-      ...(ramdiskPath === undefined ? {} : { ramdiskPath }),
-      cmdline,
-      memoryKib: targetKib,
-      storeEvtchn,
-      storeDomid,
-      consoleEvtchn,
-      consoleDomid,
-    },
-    options,
-  );
+  return { storeEvtchn, storeDomid, consoleEvtchn, consoleDomid };
+}
+
+/** Limits that must be there before memory is: of memory, of page tables, and where the vcpus may run. */
+export async function applyLimits(
+  host: Host,
+  domid: Domid,
+  { affinity, schedulerShare, vcpus }: Pick<BuildConfig, 'affinity' | 'schedulerShare' | 'vcpus'>,
+  { xenMaxKib, pagingPoolKib }: MemoryBreakdown,
+): Promise<void> {
+  await host.hypervisor.setMaxMemory(domid, xenMaxKib);
+  if (pagingPoolKib > 0) await fullHypervisor(host).setPagingPool(domid, pagingPoolKib);
+  if (affinity !== undefined) {
+    const hypervisor = fullHypervisor(host);
+    for (let vcpu = 0; vcpu < vcpus; vcpu += 1) {
+      await hypervisor.setVcpuAffinity(domid, vcpu, affinity);
+    }
+  }
+  if (schedulerShare !== undefined) {
+    await fullHypervisor(host).setSchedulerShare(domid, schedulerShare);
+  }
+}
+
+async function buildSpec(
+  host: Host,
+  config: BuildConfig,
+  { memory, rings }: { readonly memory: MemoryBreakdown; readonly rings: Rings },
+): Promise<BuildSpec> {
+  const { tscMode, timeOffsetSeconds, cpuPolicy } = config;
+  const common = {
+    ...rings,
+    memoryKib: memory.targetKib,
+    maxMemoryKib: memory.staticMaxKib,
+    ...(tscMode === undefined ? {} : { tscMode }),
+    ...(timeOffsetSeconds === undefined ? {} : { timeOffsetSeconds }),
+    ...(cpuPolicy === undefined ? {} : { cpuPolicy }),
+  };
+  if (config.kind !== 'hvm') {
+    const { kind, kernelPath, ramdiskPath, cmdline } = config;
+    const kernel = { kernelPath, cmdline, ...(ramdiskPath === undefined ? {} : { ramdiskPath }) };
+    if (kind === 'pv') return { kind, ...common, ...kernel };
+    return { kind, ...common, ...kernel, modules: config.modules ?? [] };
+  }
+  const firmware = defaultFirmware(await host.hypervisor.version());
+  const { acpiModulePath, smbiosModulePath, mmioHoleKib, hpet, viridianFeatures, onlineVcpus } =
+    config;
   return {
-    ...result,
-    uuid: identity.uuid,
-    targetKib,
-    maxVcpus: config.vcpus,
-    kernelPath,
-    ramdiskPath,
-    cmdline,
-    storeEvtchn,
-    consoleEvtchn,
-    startTimeMs: host.services.clock.nowMs(),
+    kind: 'hvm',
+    ...common,
+    loaderPath: config.loaderPath ?? firmware.loaderPath,
+    firmwarePath: config.firmwarePath ?? firmware.firmwarePath,
+    videoMemoryKib: memory.videoKib,
+    ...(acpiModulePath === undefined ? {} : { acpiModulePath }),
+    ...(smbiosModulePath === undefined ? {} : { smbiosModulePath }),
+    ...(mmioHoleKib === undefined ? {} : { mmioHoleKib }),
+    ...(hpet === undefined ? {} : { hpet }),
+    ...(viridianFeatures === undefined ? {} : { viridianFeatures }),
+    ...(onlineVcpus === undefined ? {} : { onlineVcpus }),
   };
 }
 
@@ -113,29 +143,12 @@ async function domidOf(store: XenStore, daemon: 'xenstored' | 'xenconsoled'): Pr
   return findDomid((await store.find(daemonDomidPath(daemon))) ?? '') ?? DOM0;
 }
 
-function checkConfig({ memoryKib, vcpus }: BuildPvConfig, { domid, guestType }: DomainInfo): void {
-  if (guestType !== 'pv') {
-    throw new DomainError('DOMAIN_WRONG_STATE', {
-      message: `Domain ${domid} was created as ${guestType}; build_domain builds pv guests`,
-      context: { domid, guestType },
-    });
-  }
-  if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > PV_VCPUS_MAX) {
-    throw new ConfigError('CONFIG_BAD_VALUE', {
-      message: `A PV guest has 1 to ${PV_VCPUS_MAX} vcpus, not ${vcpus}`,
-      context: { vcpus },
-    });
-  }
-  if (!Number.isSafeInteger(memoryKib) || memoryKib < BUILD_MEMORY_MIN_KIB) {
-    throw new ConfigError('CONFIG_BAD_VALUE', {
-      message: `A guest needs at least ${BUILD_MEMORY_MIN_KIB} KiB of memory, not ${memoryKib}`,
-      context: { memoryKib },
-    });
-  }
-}
-
-async function assertMemory(host: Host, domid: Domid, memoryKib: number): Promise<void> {
-  const { neededKib } = pvFootprint(memoryKib);
+/** Rejects with DOMAIN_NO_MEMORY when the host has too little that nobody has claimed. */
+export async function assertMemory(
+  host: Host,
+  domid: Domid,
+  { neededKib }: MemoryBreakdown,
+): Promise<void> {
   const { freeMemoryKib, scrubMemoryKib, outstandingMemoryKib } = await host.hypervisor.physInfo();
   const freeKib = freeMemoryKib + scrubMemoryKib - outstandingMemoryKib;
   if (neededKib > freeKib) {

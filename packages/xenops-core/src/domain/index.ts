@@ -1,6 +1,7 @@
 export { recoverBuilds } from './build-mark.ts';
-export { buildPvDomain } from './build.ts';
-export type { BuildPvConfig } from './build.ts';
+export { buildDomain } from './build.ts';
+export { VIDEO_KIB_DEFAULT } from './build-config.ts';
+export type { BuildConfig, HvmConfig, PvConfig, PvhConfig } from './build-config.ts';
 export { createDomain } from './create.ts';
 export type { CreateConfig } from './create.ts';
 export { destroyDomain } from './destroy.ts';

@@ -1,6 +1,7 @@
 /** The nodes of a PV domain against what xl writes on Xen 4.17, node by node, as `xenstore-ls -fp` shows them. */
 import { describe, expect, test } from '@jest/globals';
 import { domid, evtchn, vmUuid } from '../ids.ts';
+import { breakDownMemory } from '../memory/breakdown.ts';
 import { MemoryTree } from '../xenstore/memory-tree.test-helper.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
 import { renderPermissions } from '../xenstore/permissions.ts';
@@ -16,13 +17,18 @@ const identity: DomainIdentity = {
   maxVcpus: 2,
   ssidref: 0,
 };
-const built: BuiltDomain = {
-  uuid: vmUuid(U),
-  targetKib: 131_072,
-  maxVcpus: 2,
+const config = {
+  kind: 'pv',
+  memoryKib: 131_072,
+  vcpus: 2,
   kernelPath: '/boot/vmlinuz',
   ramdiskPath: '/boot/initrd',
   cmdline: 'root=/dev/xvda1 ro',
+} as const;
+const built: BuiltDomain = {
+  uuid: vmUuid(U),
+  config,
+  memory: breakDownMemory({ guestType: 'pv', vcpus: 2, targetKib: 131_072 }),
   storeEvtchn: evtchn(1),
   storeFrame: 0x1_0000_0001n,
   consoleEvtchn: evtchn(2),
@@ -145,7 +151,7 @@ describe('a PV domain', () => {
   });
 
   test('without a ramdisk has no node for one', async () => {
-    const change = builtTree(guest, { ...built, ramdiskPath: undefined });
+    const change = builtTree(guest, { ...built, config: { ...config, ramdiskPath: undefined } });
     expect(change.write.map(({ path }) => path)).not.toContain(`/vm/${U}/image/ramdisk`);
   });
 

@@ -4,6 +4,8 @@
  * leaves; their parents belong to Dom0, so that a guest can invent nothing beside them.
  */
 import { DOM0, type Domid, type Evtchn, type VmUuid } from '../ids.ts';
+import type { MemoryBreakdown } from '../memory/breakdown.ts';
+import type { BuildConfig } from './build-config.ts';
 import type { BuildResult, GuestType } from '../hypervisor/hypervisor.ts';
 import type { NodeWrite, TreeChange } from '../xenstore/nodes.ts';
 import * as paths from '../xenstore/path.ts';
@@ -82,11 +84,8 @@ export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
 /** What a build has decided and found out. */
 export interface BuiltDomain extends BuildResult {
   readonly uuid: VmUuid;
-  readonly targetKib: number;
-  readonly maxVcpus: number;
-  readonly kernelPath: string;
-  readonly ramdiskPath: string | undefined;
-  readonly cmdline: string;
+  readonly config: BuildConfig;
+  readonly memory: MemoryBreakdown;
   readonly storeEvtchn: Evtchn;
   readonly consoleEvtchn: Evtchn;
   readonly startTimeMs: number;
@@ -94,34 +93,71 @@ export interface BuiltDomain extends BuildResult {
 
 /** What is added to the tree by a build, before the domain is introduced. */
 export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
+  const { config, memory, uuid } = built;
   const at = (node: string): string => paths.domainPath(domid, node);
-  const image = (node: string): string => paths.vmPath(built.uuid, 'image', node);
-  const vcpus = Array.from({ length: built.maxVcpus }, (_, vcpu): NodeWrite => {
-    return { path: at(`cpu/${vcpu}/availability`), value: 'online' };
+  const onlineVcpus = config.onlineVcpus ?? config.vcpus;
+  const vcpus = Array.from({ length: config.vcpus }, (_, vcpu): NodeWrite => {
+    const value = vcpu < onlineVcpus ? 'online' : 'offline';
+    return { path: at(`cpu/${vcpu}/availability`), value };
   });
+  const readable = { permissions: ownedBy(DOM0, domid) };
   return {
     rm: [],
     write: [
-      { path: at('memory/static-max'), value: String(built.targetKib) },
-      { path: at('memory/target'), value: String(built.targetKib) },
-      { path: at('memory/videoram'), value: '0' },
+      { path: at('memory/static-max'), value: String(memory.staticMaxKib) },
+      { path: at('memory/target'), value: String(memory.guestTargetKib) },
+      { path: at('memory/videoram'), value: String(memory.videoKib) },
       { path: at('domid'), value: String(domid) },
       { path: at('store/port'), value: String(built.storeEvtchn) },
       { path: at('store/ring-ref'), value: String(built.storeFrame) },
       ...vcpus,
       ...consoleNodes(domid, built),
-      { path: image('ostype'), value: 'linux' },
-      { path: image('kernel'), value: built.kernelPath },
-      ...(built.ramdiskPath === undefined
-        ? []
-        : [{ path: image('ramdisk'), value: built.ramdiskPath }]),
-      { path: image('cmdline'), value: built.cmdline },
+      ...values(at('platform'), { ...platformOf(config), ...config.platform }),
+      ...(config.kind === 'hvm'
+        ? values(at('hvmloader'), { bios: 'seabios', 'allow-memory-relocate': '0' })
+        : []),
+      ...Object.entries(config.xenstoreData ?? {}).map(([node, value]) => ({
+        path: at(node),
+        value,
+        ...readable,
+      })),
+      ...imageNodes(uuid, config),
       {
-        path: paths.vmPath(built.uuid, 'start_time'),
+        path: paths.vmPath(uuid, 'start_time'),
         value: (built.startTimeMs / 1000).toFixed(2),
       },
     ],
   };
+}
+
+/** What hvmloader reads about the firmware's tables. */
+function platformOf(config: BuildConfig): Readonly<Record<string, string>> {
+  if (config.kind !== 'hvm') return {};
+  return {
+    acpi: '1',
+    acpi_s3: '1',
+    acpi_s4: '1',
+    acpi_laptop_slate: '0',
+    'device-model': 'qemu_xen',
+  };
+}
+
+/** What the guest was started from, for people; xl shows it for PV guests and nobody reads it. */
+function imageNodes(uuid: VmUuid, config: BuildConfig): readonly NodeWrite[] {
+  const image = paths.vmPath(uuid, 'image');
+  if (config.kind === 'hvm') return values(image, { ostype: 'hvm' });
+  if (config.kind === 'pvh') return [];
+  const { kernelPath, ramdiskPath, cmdline } = config;
+  return values(image, {
+    ostype: 'linux',
+    kernel: kernelPath,
+    ...(ramdiskPath === undefined ? {} : { ramdisk: ramdiskPath }),
+    cmdline,
+  });
+}
+
+function values(root: string, nodes: Readonly<Record<string, string>>): readonly NodeWrite[] {
+  return Object.entries(nodes).map(([key, value]) => ({ path: `${root}/${key}`, value }));
 }
 
 /** Bytes that xenconsoled keeps of a console nobody reads. */

@@ -1,3 +1,4 @@
+import type { HotplugServices } from '../hotplug/hotplug-services.ts';
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { XenStore } from '../xenstore/xenstore.ts';
 import type { HostServices } from './host-services.ts';
@@ -9,4 +10,6 @@ export interface Host extends AsyncDisposable {
   readonly hypervisor: Hypervisor;
   readonly store: XenStore;
   readonly services: HostServices;
+  /** Loop devices, bridges and scripts; absent where devices cannot be connected. */
+  readonly hotplug?: HotplugServices;
 }

@@ -85,3 +85,44 @@ export const INTRODUCE_DOMAIN = '@introduceDomain';
 export const RELEASE_DOMAIN = '@releaseDomain';
 /** All domains that xenstored knows. */
 export const DOMAINS_PATH = '/local/domain';
+
+/** The ends and the records of one device; the shape of `DeviceAddress`. */
+interface DevicePathParts {
+  readonly frontend: Domid;
+  readonly kind: string;
+  readonly devid: number | string;
+  readonly backend: Domid;
+  readonly backendKind: string;
+}
+
+/** The guest's end of a device. */
+export function deviceFrontendPath({ frontend, kind, devid }: DevicePathParts): string {
+  return frontendPath(frontend, kind, devid);
+}
+
+/** The back-end's end of a device. */
+export function deviceBackendPath(device: DevicePathParts): string {
+  const { backend, backendKind, frontend, devid } = device;
+  return backendPath({ backend, kind: backendKind, frontend }, devid);
+}
+
+/** The trusted record of a device, in libxl's shape. */
+export function deviceRecordPath({ frontend, kind, devid }: DevicePathParts): string {
+  return recordPath(frontend, 'device', kind, devid);
+}
+
+/** What we alone keep about a device. */
+export function ownDeviceRecordPath({ frontend, kind, devid }: DevicePathParts): string {
+  return ownRecordPath(frontend, 'device', kind, String(devid));
+}
+
+/** Where a back-end driver says why it failed (drivers/xen/xenbus/xenbus_client.c, `xenbus_dev_error`). */
+export function deviceErrorPath(device: DevicePathParts): string {
+  const { backend, backendKind, frontend, devid } = device;
+  return domainPath(backend, 'error', 'backend', backendKind, frontend, devid, 'error');
+}
+
+/** Where a guest's driver says why it failed. */
+export function frontendErrorPath({ frontend, kind, devid }: DevicePathParts): string {
+  return domainPath(frontend, 'error', 'device', kind, devid, 'error');
+}
