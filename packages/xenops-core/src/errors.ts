@@ -90,6 +90,24 @@ export type DeviceErrorCode =
   /** The disk or network cannot be connected, or released. */
   | 'HOTPLUG_FAILED';
 
+/** The device model of a domain. */
+export type DeviceModelErrorCode =
+  /** It ended, or did not serve in time; the message quotes its log. */
+  | 'DM_START_FAILED'
+  /** There is none, or it went away. */
+  | 'DM_UNAVAILABLE'
+  /** It refused a command; the message quotes it. */
+  | 'DM_COMMAND_FAILED';
+
+/** An image or a stream of a saved domain. */
+export type StreamErrorCode =
+  /** It is damaged, cut off, or none at all. */
+  | 'STREAM_INVALID'
+  /** Written by a version or for a device model that we do not know. */
+  | 'STREAM_NOT_SUPPORTED'
+  /** The file cannot be opened, read or written. */
+  | 'STREAM_IO';
+
 /** A value from a command line, a file or a caller is wrong. */
 export type ConfigErrorCode = 'CONFIG_BAD_VALUE';
 
@@ -102,6 +120,8 @@ export type ErrorCode =
   | ProtocolErrorCode
   | DomainErrorCode
   | DeviceErrorCode
+  | StreamErrorCode
+  | DeviceModelErrorCode
   | ConfigErrorCode
   | ConnectErrorCode
   | 'TIMEOUT'
@@ -125,6 +145,8 @@ export class XenStoreError extends XenopsError<XenStoreErrorCode> {}
 export class ProtocolError extends XenopsError<ProtocolErrorCode> {}
 export class DomainError extends XenopsError<DomainErrorCode> {}
 export class DeviceError extends XenopsError<DeviceErrorCode> {}
+export class StreamError extends XenopsError<StreamErrorCode> {}
+export class DeviceModelError extends XenopsError<DeviceModelErrorCode> {}
 export class ConfigError extends XenopsError<ConfigErrorCode> {}
 export class ConnectError extends XenopsError<ConnectErrorCode> {}
 

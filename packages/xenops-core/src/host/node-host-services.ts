@@ -1,10 +1,22 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { systemClock } from './clock.ts';
 import type { HostServices, ProcessIdentity } from './host-services.ts';
+import {
+  findStartTicks,
+  processEnd,
+  readLog,
+  signalProcess,
+  startProcess,
+} from './node-processes.ts';
+import { isNotFound } from './not-found.ts';
 
 /** The machine this process runs on. */
 export const nodeHostServices: HostServices = {
   clock: systemClock,
+  startProcess,
+  signalProcess,
+  processEnd,
+  readLog,
   ownProcess: async () => ({
     pid: process.pid,
     startTicks: (await findStartTicks(process.pid)) ?? '',
@@ -21,23 +33,3 @@ export const nodeHostServices: HostServices = {
   },
   removeFile: (path) => rm(path, { force: true }),
 };
-
-/** Start time of a process; undefined when there is none with this pid, or only its remains (state Z). */
-async function findStartTicks(pid: number): Promise<string | undefined> {
-  let stat: string;
-  try {
-    stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-  // The second field is the command in parentheses and may contain anything; the third is the state.
-  const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return state === 'Z' || state === 'X' ? undefined : fields[18];
-}
-
-function isNotFound(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
-  );
-}

@@ -33,6 +33,7 @@ export type {
   BuildResult,
   BuildSpec,
   DomainCreateSpec,
+  GuestBytes,
   HvmBuildSpec,
   LongCallOptions,
   Progress,

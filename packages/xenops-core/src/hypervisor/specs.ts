@@ -29,7 +29,10 @@ export interface DomainCreateSpec {
   readonly cpupoolId?: number;
 }
 
-/** What every guest is built from. The domain exists, has its vcpus and its memory limit, and holds no memory. */
+/**
+ * What every guest is built from. The domain exists, has its vcpus, its memory limit (which leaves a MiB for rings and tables) and, in a hardware
+ * container, its paging pool; it holds no memory.
+ */
 interface BuildSpecBase {
   /** Memory the guest starts with; whole MiB, what the builder allocates in. */
   readonly memoryKib: number;
@@ -43,9 +46,10 @@ interface BuildSpecBase {
   readonly storeDomid: Domid;
   readonly consoleEvtchn: Evtchn;
   readonly consoleDomid: Domid;
-  /** `native` for PV, `default` for hardware containers unless said. */
+  /** `default` unless said: emulated only where the host's counter cannot be trusted. */
   readonly tscMode?: TscMode;
   readonly timeOffsetSeconds?: number;
+  /** The host's default policy unless said; a policy applied before does not stay. */
   readonly cpuPolicy?: CpuPolicySpec;
 }
 
@@ -69,8 +73,10 @@ export interface PvhBuildSpec extends BuildSpecBase {
   readonly kernelPath: string;
   readonly ramdiskPath?: string;
   readonly cmdline: string;
-  /** After the ramdisk, in order. */
+  /** After the ramdisk, in order. libxenguest takes two files, the ramdisk included. */
   readonly modules?: readonly BootModule[];
+  /** Vcpus that are online at boot; all unless said. */
+  readonly onlineVcpus?: number;
 }
 
 export interface HvmBuildSpec extends BuildSpecBase {
@@ -88,6 +94,7 @@ export interface HvmBuildSpec extends BuildSpecBase {
   readonly mmioHoleKib?: number;
   /** Vcpus that are online at boot; all unless said. */
   readonly onlineVcpus?: number;
+  /** The high precision event timer; on unless said. */
   readonly hpet?: boolean;
   /** Hyper-V interfaces: the value of Xen's mask `HVMPV_*`. */
   readonly viridianFeatures?: bigint;
@@ -95,11 +102,20 @@ export interface HvmBuildSpec extends BuildSpecBase {
 
 export type BuildSpec = PvBuildSpec | PvhBuildSpec | HvmBuildSpec;
 
-/** Where the builder put the two rings. */
+/** Where the builder put what others must be told. */
 export interface BuildResult {
   /** Frame for INTRODUCE and `store/ring-ref`: a machine frame for `pv`, a guest frame for `pvh` and `hvm`. */
   readonly storeFrame: bigint;
   readonly consoleFrame: bigint;
+  /** HVM: where the extra tables lie, which hvmloader reads from xenstore (`hvmloader/acpi/address`, `.../length`, `hvmloader/smbios/address`, ...). */
+  readonly acpiModule?: GuestBytes;
+  readonly smbiosModule?: GuestBytes;
+}
+
+/** Bytes in the guest's physical memory. */
+export interface GuestBytes {
+  readonly addressBytes: bigint;
+  readonly sizeBytes: number;
 }
 
 /** A step of a long operation, for progress display. `total` is absent where nobody knows. */

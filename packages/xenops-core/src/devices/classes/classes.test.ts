@@ -32,7 +32,7 @@ describe('a disk', () => {
         type: 'phy',
         mode: 'w',
         'device-type': 'disk',
-        'discard-enable': '0',
+        'discard-enable': '1',
         specification: 'xen',
       },
       frontendKeys: {

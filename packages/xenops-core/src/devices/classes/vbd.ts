@@ -24,6 +24,7 @@ export interface VbdConfig {
   readonly isCdrom?: boolean;
   /** A hotplug script in place of the native way. */
   readonly script?: string;
+  /** Pass on what the guest frees; yes for a disk that can be written, unless said. */
   readonly discard?: boolean;
   readonly directIoSafe?: boolean;
   /** Whether the guest's driver may trust the back-end with its data; yes unless said. */
@@ -67,7 +68,7 @@ export function describeVbd(guest: VbdGuest, config: VbdConfig): DeviceDescripti
     type: isKernel ? 'phy' : 'qdisk',
     mode: config.readOnly ? 'r' : 'w',
     'device-type': isCdrom ? 'cdrom' : 'disk',
-    'discard-enable': config.discard === true ? '1' : '0',
+    'discard-enable': (config.discard ?? !config.readOnly) ? '1' : '0',
     specification: 'xen',
     ...(config.directIoSafe === true ? { 'direct-io-safe': '1' } : {}),
   };

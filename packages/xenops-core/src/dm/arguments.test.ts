@@ -1,0 +1,117 @@
+import { describe, expect, test } from '@jest/globals';
+import { domid } from '../ids.ts';
+import { qemuArguments } from './arguments.ts';
+import type { DeviceModelConfig } from './config.ts';
+
+const hvm: DeviceModelConfig = {
+  domid: domid(7),
+  name: 'win',
+  guestType: 'hvm',
+  memoryKib: 504 * 1024,
+  vcpus: 2,
+  onlineVcpus: 1,
+  videoMemoryKib: 8192,
+  vnc: {},
+  disks: [],
+  nics: [],
+};
+const argsOf = (change: Partial<DeviceModelConfig> = {}): string =>
+  qemuArguments({ ...hvm, ...change }, '/run/xen/qmp-libxl-7').join(' ');
+
+describe('the command line of qemu', () => {
+  test('for an HVM guest is that of libxl', () => {
+    expect(argsOf()).toBe(
+      '-xen-domid 7 -chardev socket,id=libxl-cmd,path=/run/xen/qmp-libxl-7,server=on,wait=off -mon chardev=libxl-cmd,mode=control ' +
+        '-no-shutdown -nodefaults -no-user-config -name win -vnc 127.0.0.1:0,to=99 -display none ' +
+        '-device cirrus-vga,vgamem_mb=8 -boot order=cda -usb -usbdevice tablet -smp 1,maxcpus=2 -net none ' +
+        '-machine xenfv,suppress-vmdesc=on -m 504',
+    );
+  });
+
+  test('for a PV guest attaches to it and emulates nothing', () => {
+    const args = argsOf({ guestType: 'pv', vnc: undefined });
+    expect(args).toContain('-xen-attach -vnc none -display none -net none -machine xenpv -m 504');
+    expect(args).not.toContain('-boot');
+  });
+
+  test.each([
+    [
+      'hda',
+      { vdev: 'hda', path: '/a.img', format: 'raw', readOnly: false, isCdrom: false },
+      '-drive if=ide,index=0,media=disk,file=/a.img,format=raw,cache=writeback',
+    ],
+    [
+      'xvdb in qcow2',
+      { vdev: 'xvdb', path: '/b', format: 'qcow2', readOnly: false, isCdrom: false },
+      '-drive if=ide,index=1,media=disk,file=/b,format=qcow2,cache=writeback',
+    ],
+    [
+      'an empty CD',
+      { vdev: 'hdc', path: '', format: 'raw', readOnly: true, isCdrom: true },
+      '-drive if=none,readonly=on,id=ide-5632 -device ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0',
+    ],
+    [
+      'a CD',
+      { vdev: 'hdd', path: '/c.iso', format: 'raw', readOnly: true, isCdrom: true },
+      '-drive if=none,readonly=on,id=ide-5696,file=/c.iso,format=raw -device ide-cd,id=ide-5696,drive=ide-5696,bus=ide.1,unit=1',
+    ],
+    [
+      'a vhd',
+      { vdev: 'hdb', path: '/d.vhd', format: 'vhd', readOnly: false, isCdrom: false },
+      'format=vpc',
+    ],
+  ] as const)('has %s', (_what, disk, expected) => {
+    expect(argsOf({ disks: [disk] })).toContain(expected);
+  });
+
+  test('leaves disks that are paravirtual only to their drivers', () => {
+    const disk = {
+      vdev: 'xvde',
+      path: '/e',
+      format: 'raw',
+      readOnly: false,
+      isCdrom: false,
+    } as const;
+    expect(argsOf({ disks: [disk] })).not.toContain('/e');
+  });
+
+  test('doubles the commas of a path, so that it cannot become an option', () => {
+    const disk = {
+      vdev: 'hda',
+      path: '/a,file=/etc/shadow',
+      format: 'raw',
+      readOnly: false,
+      isCdrom: false,
+    } as const;
+    expect(argsOf({ disks: [disk] })).toContain('file=/a,,file=/etc/shadow,format=raw');
+  });
+
+  test('names the tap device of a card', () => {
+    const nic = { devid: 0, mac: '00:16:3e:00:00:01', model: 'e1000', bridge: 'xenbr0' } as const;
+    expect(argsOf({ nics: [nic] })).toContain(
+      'ifname=vif7.0-emu,br=xenbr0,script=no,downscript=no',
+    );
+  });
+
+  test('starts a kernel directly', () => {
+    const directKernel = { kernelPath: '/k', ramdiskPath: '/r', cmdline: 'console=ttyS0' };
+    expect(argsOf({ directKernel, serials: ['pty'] })).toContain(
+      '-kernel /k -initrd /r -append console=ttyS0',
+    );
+  });
+
+  test('goes on from saved state by a descriptor', () => {
+    expect(argsOf({ statePath: '/s' })).toContain('-incoming fd:3');
+  });
+
+  test.each<[string, Partial<DeviceModelConfig>]>([
+    [
+      'a read-only IDE disk',
+      { disks: [{ vdev: 'hda', path: '/a', format: 'raw', readOnly: true, isCdrom: false }] },
+    ],
+    ['a boot order of other letters', { bootOrder: 'xyz' }],
+    ['a name with a newline', { name: 'a\nb' }],
+  ])('is refused with %s', (_what, change) => {
+    expect(() => argsOf(change)).toThrow(expect.objectContaining({ code: 'CONFIG_BAD_VALUE' }));
+  });
+});

@@ -1,0 +1,139 @@
+/** The command line of qemu, as libxl 4.17 builds it (libxl_dm.c, libxl__build_device_model_args_new). Pure. */
+import { ConfigError } from '../errors.ts';
+import { parseDiskName } from '../devices/disk-number.ts';
+import { mibFromKibUp } from '../units.ts';
+import type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
+
+/** The descriptor that qemu finds saved state at. */
+export const STATE_FD = 3;
+
+/** Arguments after the program's name. Throws CONFIG_BAD_VALUE for what qemu would read as something else. */
+export function qemuArguments(config: DeviceModelConfig, qmpSocketPath: string): readonly string[] {
+  const isHvm = config.guestType === 'hvm';
+  return [
+    ...['-xen-domid', String(config.domid)],
+    ...['-chardev', `socket,id=libxl-cmd,path=${option(qmpSocketPath)},server=on,wait=off`],
+    ...['-mon', 'chardev=libxl-cmd,mode=control'],
+    ...['-no-shutdown', '-nodefaults', '-no-user-config'],
+    ...['-name', option(config.name)],
+    ...(isHvm ? [] : ['-xen-attach']),
+    ...displayArguments(config),
+    ...(isHvm ? hvmArguments(config) : ['-net', 'none']),
+    ...['-machine', isHvm ? 'xenfv,suppress-vmdesc=on' : 'xenpv'],
+    ...['-m', String(mibFromKibUp(config.memoryKib))],
+    ...(isHvm ? config.disks.flatMap(diskArguments) : []),
+    ...(config.statePath === undefined ? [] : ['-incoming', `fd:${STATE_FD}`]),
+    ...(config.extraArgs ?? []),
+  ];
+}
+
+function displayArguments({ vnc, keymap }: DeviceModelConfig): readonly string[] {
+  if (vnc === undefined) return ['-vnc', 'none', '-display', 'none'];
+  const where = `${option(vnc.listen ?? '127.0.0.1')}:${vnc.display ?? 0}`;
+  const password = vnc.password === undefined ? '' : ',password=on';
+  const search = vnc.display === undefined ? ',to=99' : '';
+  return [
+    ...['-vnc', `${where}${password}${search}`, '-display', 'none'],
+    ...(keymap === undefined ? [] : ['-k', option(keymap)]),
+  ];
+}
+
+function hvmArguments(config: DeviceModelConfig): readonly string[] {
+  const { serials = [], bootOrder, directKernel, vcpus, onlineVcpus, nics } = config;
+  if (bootOrder !== undefined && !/^[a-dn]{1,6}$/.test(bootOrder)) {
+    throw bad(
+      `the boot order ${JSON.stringify(bootOrder.slice(0, 16))}: letters among c (disk), d (CD) and n (network)`,
+    );
+  }
+  return [
+    ...serials.flatMap((serial) => ['-serial', serial]),
+    ...cardArguments(config),
+    ...(directKernel === undefined
+      ? ['-boot', `order=${bootOrder ?? 'cda'}`]
+      : [
+          ...['-kernel', directKernel.kernelPath],
+          ...(directKernel.ramdiskPath === undefined ? [] : ['-initrd', directKernel.ramdiskPath]),
+          ...['-append', directKernel.cmdline],
+        ]),
+    ...(config.usbTablet === false ? [] : ['-usb', '-usbdevice', 'tablet']),
+    ...(config.acpi === false ? ['-no-acpi'] : []),
+    ...['-smp', vcpus === 1 ? '1' : `${onlineVcpus},maxcpus=${vcpus}`],
+    ...(nics.length === 0 ? ['-net', 'none'] : nics.flatMap((nic) => nicArguments(config, nic))),
+  ];
+}
+
+function cardArguments({ card = 'cirrus', videoMemoryKib }: DeviceModelConfig): readonly string[] {
+  const mib = mibFromKibUp(videoMemoryKib);
+  switch (card) {
+    case 'cirrus':
+      return ['-device', `cirrus-vga,vgamem_mb=${mib}`];
+    case 'std':
+      return ['-device', `VGA,vgamem_mb=${mib}`];
+    case 'none':
+      return [];
+  }
+}
+
+function nicArguments({ domid }: DeviceModelConfig, nic: EmulatedNic): readonly string[] {
+  const { devid, mac, model, bridge } = nic;
+  return [
+    ...['-device', `${model},id=nic${devid},netdev=net${devid},mac=${option(mac)}`],
+    '-netdev',
+    `type=tap,id=net${devid},ifname=vif${domid}.${devid}-emu,br=${option(bridge)},script=no,downscript=no`,
+  ];
+}
+
+/** qemu's name of an image format. */
+function formatName(format: EmulatedDisk['format']): string {
+  return format === 'vhd' ? 'vpc' : format;
+}
+
+/** The names by which hot-plug commands find a drive. */
+export function driveId(devid: number): string {
+  return `ide-${devid}`;
+}
+
+/** IDE for `hd*` and the first four `xvd*`, SCSI for `sd*`; other disks are paravirtual only. */
+function diskArguments(disk: EmulatedDisk): readonly string[] {
+  const { bus, disk: index, partition } = parseDiskName(disk.vdev);
+  if (partition !== 0) return [];
+  const file =
+    disk.path === '' ? '' : `,file=${option(disk.path)},format=${formatName(disk.format)}`;
+  if (disk.isCdrom) {
+    const id = driveId(ideNumber(index));
+    return [
+      ...['-drive', `if=none,readonly=on,id=${id}${file}`],
+      '-device',
+      `ide-cd,id=${id},drive=${id},bus=ide.${index >> 1},unit=${index & 1}`,
+    ];
+  }
+  if (bus === 'sd') {
+    return [
+      '-drive',
+      `if=none,id=scsidisk${index}${file},readonly=${onOff(disk.readOnly)},cache=writeback`,
+      '-device',
+      `scsi-disk,drive=scsidisk${index},scsi-id=${index}`,
+    ];
+  }
+  if (index >= 4) return [];
+  if (disk.readOnly) throw bad(`the disk ${disk.vdev}: an emulated IDE disk cannot be read-only`);
+  return ['-drive', `if=ide,index=${index},media=disk${file},cache=writeback`];
+}
+
+/** Number of an IDE drive as the toolstack names it (hda 768, hdb 832, hdc 5632, hdd 5696). */
+const ideNumber = (index: number): number => ((index < 2 ? 3 : 22) << 8) | ((index & 1) << 6);
+
+const onOff = (value: boolean): string => (value ? 'on' : 'off');
+
+/** A value inside of an option with commas, where a comma is written twice. */
+function option(value: string): string {
+  if (/[\0-\x1f\x7f]/.test(value))
+    throw bad(`${JSON.stringify(value.slice(0, 64))}: it has control characters`);
+  return value.replaceAll(',', ',,');
+}
+
+function bad(what: string): ConfigError {
+  return new ConfigError('CONFIG_BAD_VALUE', {
+    message: `The device model cannot be given ${what}`,
+  });
+}

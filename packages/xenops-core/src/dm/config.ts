@@ -1,0 +1,58 @@
+/** What a device model is started with. */
+import type { GuestType } from '../hypervisor/hypervisor.ts';
+import type { Domid } from '../ids.ts';
+import type { DiskFormat } from '../devices/classes/vbd.ts';
+import type { VncConfig } from '../devices/classes/framebuffer.ts';
+
+/** A disk that the guest sees on an emulated controller too. */
+export interface EmulatedDisk {
+  readonly vdev: string;
+  /** Empty: a CD drive without a medium. */
+  readonly path: string;
+  readonly format: DiskFormat;
+  readonly readOnly: boolean;
+  readonly isCdrom: boolean;
+}
+
+/** A network interface that the guest sees as an emulated card too. */
+export interface EmulatedNic {
+  readonly devid: number;
+  readonly mac: string;
+  readonly model: 'rtl8139' | 'e1000' | 'virtio-net-pci';
+  readonly bridge: string;
+}
+
+export interface DeviceModelConfig {
+  readonly domid: Domid;
+  readonly name: string;
+  readonly guestType: GuestType;
+  /** What the guest can balloon up to, less video memory. */
+  readonly memoryKib: number;
+  readonly vcpus: number;
+  readonly onlineVcpus: number;
+  readonly vnc?: VncConfig | undefined;
+  readonly keymap?: string | undefined;
+  readonly card?: 'cirrus' | 'std' | 'none' | undefined;
+  readonly videoMemoryKib: number;
+  /** `c` disk, `d` CD, `n` network, in order. */
+  readonly bootOrder?: string | undefined;
+  /** A kernel that qemu gives to the firmware in place of a boot disk. */
+  readonly directKernel?:
+    | {
+        readonly kernelPath: string;
+        readonly ramdiskPath?: string | undefined;
+        readonly cmdline: string;
+      }
+    | undefined;
+  /** Serial ports; `pty`, or another of qemu's character devices. */
+  readonly serials?: readonly string[] | undefined;
+  readonly usbTablet?: boolean | undefined;
+  readonly acpi?: boolean | undefined;
+  readonly disks: readonly EmulatedDisk[];
+  readonly nics: readonly EmulatedNic[];
+  /** State saved by `saveState`, to go on from. */
+  readonly statePath?: string | undefined;
+  readonly extraArgs?: readonly string[] | undefined;
+  /** Where qemu is; Debian's unless said. */
+  readonly qemuPath?: string | undefined;
+}

@@ -1,0 +1,299 @@
+/** The device model of a domain: started, steered over QMP, stopped. One object for one running qemu. */
+import { DeviceModelError, hasCode } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import type { ProcessIdentity } from '../host/host-services.ts';
+import { DOM0, type Domid } from '../ids.ts';
+import { withDeadline } from '../lifetime/deadline.ts';
+import type { DiskFormat } from '../devices/classes/vbd.ts';
+import { ownedBy } from '../xenstore/permissions.ts';
+import { deviceModelPath, domainPath, ownRecordPath } from '../xenstore/path.ts';
+import { waitFor } from '../xenstore/wait.ts';
+import { valueBecomes } from '../xenstore/conditions.ts';
+import { driveId, qemuArguments, STATE_FD } from './arguments.ts';
+import type { DeviceModelConfig } from './config.ts';
+import { QmpClient, type QmpOptions } from './qmp.ts';
+
+/** Debian's qemu for Xen. */
+const QEMU_PATH = '/usr/libexec/xen-qemu-system-i386';
+const LOG_FOLDER = '/var/log/xen';
+const RUN_FOLDER = '/run/xen';
+/** libxl's deadlines (LIBXL_DEVICE_MODEL_START_TIMEOUT). */
+const START_TIMEOUT_MS = 60_000;
+/** What qemu gets to flush its disks after it was asked to end. */
+const STOP_TIMEOUT_MS = 10_000;
+/** Bytes of a log before it is put aside at the next start. */
+const LOG_BYTES_MAX = 1 << 20;
+
+/** Where a domain's device model listens. */
+function qmpSocketPath(host: Host, domid: Domid): string {
+  return `${host.services.runFolder ?? RUN_FOLDER}/qmp-libxl-${domid}`;
+}
+
+/**
+ * Starts qemu for a domain that has been built and not unpaused, and waits until it serves. Rejects with DM_START_FAILED (the end of its log
+ * quoted), CONFIG_BAD_VALUE, TIMEOUT or ABORTED; no process is left then.
+ */
+export async function startDeviceModel(
+  host: Host,
+  config: DeviceModelConfig,
+  options: QmpOptions = {},
+): Promise<DeviceModel> {
+  const { domid, name, statePath } = config;
+  const socketPath = qmpSocketPath(host, domid);
+  const args = qemuArguments(config, socketPath);
+  await prepareNodes(host, domid);
+  const logPath = `${LOG_FOLDER}/qemu-dm-${name.replaceAll(/[^\w.-]/g, '_')}.log`;
+  const started = await host.services.startProcess({
+    path: config.qemuPath ?? QEMU_PATH,
+    args,
+    env: { XEN_DOMAIN_ID: String(domid), XEN_QEMU_CONSOLE_LIMIT: '1048576' },
+    log: { path: logPath, rotateBytes: LOG_BYTES_MAX },
+    ...(statePath === undefined ? {} : { inputs: { [STATE_FD]: statePath } }),
+  });
+  try {
+    await recordProcess(host, domid, started.identity);
+    await untilRunning(host, domid, started.exited, options);
+    return await DeviceModel.connect(host, domid, started.identity, options);
+  } catch (error) {
+    await endProcess(host, started.identity);
+    const status = hasCode(error, 'ABORTED') ? undefined : await host.services.readLog(logPath);
+    if (status === undefined || hasCode(error, 'ABORTED')) throw error;
+    throw new DeviceModelError('DM_START_FAILED', {
+      message: `The device model of domain ${domid} did not start${status === '' ? '' : `; it says: ${status}`}`,
+      context: { domid, logPath },
+      cause: error,
+    });
+  }
+}
+
+/** The device model that already runs for a domain, by our own record; undefined when it has none or that is gone. */
+export async function adoptDeviceModel(
+  host: Host,
+  domid: Domid,
+  options: QmpOptions = {},
+): Promise<DeviceModel | undefined> {
+  const identity = await recordedProcess(host, domid);
+  if (identity === undefined || !(await host.services.isAlive(identity))) return undefined;
+  return DeviceModel.connect(host, domid, identity, options);
+}
+
+/** Ends the device model of a domain, if it has one; waits until it has let go of the guest's disks. */
+export async function stopDeviceModel(host: Host, domid: Domid): Promise<void> {
+  const identity = await recordedProcess(host, domid);
+  if (identity !== undefined) await endProcess(host, identity);
+  await host.services.removeFile(qmpSocketPath(host, domid));
+  await host.store.transaction(async (tree) => {
+    await Promise.all([
+      tree.rm(deviceModelPath(domid)),
+      tree.rm(ownRecordPath(domid, 'device-model')),
+    ]);
+  });
+}
+
+/** A running qemu. */
+export class DeviceModel implements AsyncDisposable {
+  readonly domid: Domid;
+  readonly identity: ProcessIdentity;
+  readonly #qmp: QmpClient;
+
+  private constructor(domid: Domid, identity: ProcessIdentity, qmp: QmpClient) {
+    this.domid = domid;
+    this.identity = identity;
+    this.#qmp = qmp;
+  }
+
+  static async connect(
+    host: Host,
+    domid: Domid,
+    identity: ProcessIdentity,
+    options: QmpOptions,
+  ): Promise<DeviceModel> {
+    const qmp = await QmpClient.connect(qmpSocketPath(host, domid), {
+      clock: host.services.clock,
+      ...options,
+    });
+    return new DeviceModel(domid, identity, qmp);
+  }
+
+  /** Resolves when qemu is gone, or this connection is closed. */
+  get gone(): Promise<void> {
+    return this.#qmp.closed;
+  }
+
+  get qmp(): QmpClient {
+    return this.#qmp;
+  }
+
+  /** Stops its emulation, before state is saved. */
+  async stop(options?: QmpOptions): Promise<void> {
+    await this.#qmp.execute('stop', {}, options);
+  }
+
+  async continue(options?: QmpOptions): Promise<void> {
+    await this.#qmp.execute('cont', {}, options);
+  }
+
+  /** Writes its devices' state to a file that it makes. */
+  async saveState(
+    filePath: string,
+    { isLive, ...options }: QmpOptions & { readonly isLive: boolean },
+  ): Promise<void> {
+    await this.#qmp.execute(
+      'xen-save-devices-state',
+      { filename: filePath, live: isLive },
+      options,
+    );
+  }
+
+  /** Has it track which memory it writes, while a live save copies. */
+  async setDirtyTracking(enabled: boolean, options?: QmpOptions): Promise<void> {
+    await this.#qmp.execute('xen-set-global-dirty-log', { enable: enabled }, options);
+  }
+
+  /** Takes the medium out of a CD drive; one that is empty is fine. */
+  async eject(devid: number, options?: QmpOptions): Promise<void> {
+    await this.#qmp.execute('eject', { id: driveId(devid), force: true }, options);
+  }
+
+  /** Puts a medium into a CD drive, in place of the one that is in it. */
+  async insert(
+    devid: number,
+    medium: { readonly path: string; readonly format: DiskFormat },
+    options?: QmpOptions,
+  ): Promise<void> {
+    const format = medium.format === 'vhd' ? 'vpc' : medium.format;
+    await this.#qmp.execute(
+      'blockdev-change-medium',
+      {
+        id: driveId(devid),
+        filename: medium.path,
+        format,
+        'read-only-mode': 'read-only',
+        force: true,
+      },
+      options,
+    );
+  }
+
+  /** Wakes a guest that sleeps (S3). */
+  async wakeUp(options?: QmpOptions): Promise<void> {
+    await this.#qmp.execute('system_wakeup', {}, options);
+  }
+
+  /** The port that its screen is at; undefined without one. */
+  async vnc(
+    options?: QmpOptions,
+  ): Promise<{ readonly address: string; readonly port: number } | undefined> {
+    const answer = await this.#qmp.execute('query-vnc', {}, options);
+    if (typeof answer !== 'object' || answer === null) return undefined;
+    const { enabled, host: address, service } = answer as Record<string, unknown>;
+    const port = Number(service);
+    const isPort = Number.isInteger(port) && port > 0 && port < 65_536;
+    return enabled === true && typeof address === 'string' && isPort
+      ? { address, port }
+      : undefined;
+  }
+
+  async setVncPassword(password: string, options?: QmpOptions): Promise<void> {
+    await this.#qmp.execute('change-vnc-password', { password }, options);
+  }
+
+  /** Terminals of its serial ports, by number. */
+  async serialTerminals(options?: QmpOptions): Promise<ReadonlyMap<number, string>> {
+    const answer = await this.#qmp.execute('query-chardev', {}, options);
+    const found = new Map<number, string>();
+    for (const entry of Array.isArray(answer) ? (answer as readonly unknown[]) : []) {
+      if (typeof entry !== 'object' || entry === null) continue;
+      const { label, filename } = entry as Record<string, unknown>;
+      const number = /^serial(\d)$/.exec(typeof label === 'string' ? label : '')?.[1];
+      const tty = /^pty:(\/dev\/pts\/\d+)$/.exec(typeof filename === 'string' ? filename : '')?.[1];
+      if (number !== undefined && tty !== undefined) found.set(Number(number), tty);
+    }
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#qmp[Symbol.asyncDispose]();
+  }
+}
+
+/** The folder that qemu and the toolstack share; it must be there, and Dom0's alone, before qemu writes in it. */
+async function prepareNodes(host: Host, domid: Domid): Promise<void> {
+  const path = deviceModelPath(domid);
+  await host.store.transaction(async (tree) => {
+    await tree.rm(path);
+    await tree.mkdir(path);
+    await tree.setPermissions(path, ownedBy(DOM0));
+  });
+}
+
+async function recordProcess(
+  host: Host,
+  domid: Domid,
+  { pid, startTicks }: ProcessIdentity,
+): Promise<void> {
+  await host.store.transaction(async (tree) => {
+    await Promise.all([
+      tree.write(ownRecordPath(domid, 'device-model'), `${pid} ${startTicks}`),
+      // For xl, which ends it by this.
+      tree.write(domainPath(domid, 'image/device-model-pid'), String(pid)),
+      tree.setPermissions(domainPath(domid, 'image/device-model-pid'), ownedBy(DOM0, domid)),
+    ]);
+  });
+}
+
+async function recordedProcess(host: Host, domid: Domid): Promise<ProcessIdentity | undefined> {
+  const text = await host.store.find(ownRecordPath(domid, 'device-model'));
+  const [pid, startTicks] = /^(\d+) (\d+)$/.exec(text ?? '')?.slice(1) ?? [];
+  return pid === undefined || startTicks === undefined
+    ? undefined
+    : { pid: Number(pid), startTicks };
+}
+
+async function untilRunning(
+  host: Host,
+  domid: Domid,
+  exited: Promise<number>,
+  { signal, timeoutMs = START_TIMEOUT_MS }: QmpOptions,
+): Promise<void> {
+  const died = exited.then((status) => {
+    throw new DeviceModelError('DM_START_FAILED', {
+      message: `The device model of domain ${domid} ended with status ${status} while it started`,
+      context: { domid, status },
+    });
+  });
+  const stop = new AbortController();
+  const waiting = waitFor(host.store, valueBecomes(`${deviceModelPath(domid)}/state`, 'running'), {
+    timeoutMs,
+    signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
+    clock: host.services.clock,
+  });
+  try {
+    await Promise.race([waiting, died]);
+  } finally {
+    stop.abort();
+    died.catch(() => undefined);
+    waiting.catch(() => undefined);
+  }
+}
+
+/** SIGHUP lets qemu flush its disks; one that does not end is killed. */
+async function endProcess(host: Host, identity: ProcessIdentity): Promise<void> {
+  const { services } = host;
+  if (!(await services.signalProcess(identity, 'SIGHUP'))) return;
+  try {
+    await withDeadline(
+      { what: `process ${identity.pid} to end` },
+      { timeoutMs: STOP_TIMEOUT_MS, clock: services.clock },
+      (signal) => services.processEnd(identity, signal),
+    );
+  } catch (error) {
+    if (!hasCode(error, 'TIMEOUT')) throw error;
+    await services.signalProcess(identity, 'SIGKILL');
+    await withDeadline(
+      { what: `process ${identity.pid} to end after it was killed` },
+      { timeoutMs: STOP_TIMEOUT_MS, clock: services.clock },
+      (signal) => services.processEnd(identity, signal),
+    );
+  }
+}

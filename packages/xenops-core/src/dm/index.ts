@@ -1,0 +1,9 @@
+export { driveId, qemuArguments, STATE_FD } from './arguments.ts';
+export type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
+export {
+  adoptDeviceModel,
+  DeviceModel,
+  startDeviceModel,
+  stopDeviceModel,
+} from './device-model.ts';
+export { QmpClient, QMP_TIMEOUTS, type QmpEvent, type QmpOptions } from './qmp.ts';

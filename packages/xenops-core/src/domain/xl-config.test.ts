@@ -1,0 +1,97 @@
+import { describe, expect, test } from '@jest/globals';
+import { vmUuid } from '../ids.ts';
+import { decodeXlConfig, encodeXlConfig, type DomainConfig } from './xl-config.ts';
+
+/** What xl 4.17 wrote about a PV guest with a disk and an interface. */
+const OF_XL = JSON.stringify({
+  c_info: {
+    type: 'pv',
+    name: 'pv',
+    domid: 4294967295,
+    uuid: 'cfcfbeb8-0f93-4ffd-a029-38789f278709',
+    run_hotplug_scripts: 'True',
+  },
+  b_info: {
+    max_vcpus: 2,
+    avail_vcpus: [0, 1],
+    tsc_mode: 'native',
+    max_memkb: 163840,
+    target_memkb: 131072,
+    video_memkb: 0,
+    sched_params: {},
+    claim_mode: 'True',
+    kernel: '/guest/vmlinux',
+    cmdline: 'console=hvc0',
+    ramdisk: '/guest/initrd.cpio.gz',
+    'type.pv': {},
+    arch_arm: {},
+    arch_x86: { msr_relaxed: 'False' },
+  },
+  disks: [
+    {
+      pdev_path: '/tmp/d.img',
+      vdev: 'xvda',
+      format: 'raw',
+      readwrite: 1,
+      colo_restore_enable: 'False',
+    },
+  ],
+  nics: [{ devid: 0, mac: '00:16:3e:00:00:01', bridge: 'xenbr0', nictype: 'vif' }],
+  on_reboot: 'restart',
+  on_soft_reset: 'soft_reset',
+});
+
+const config: DomainConfig = {
+  uuid: vmUuid('cfcfbeb8-0f93-4ffd-a029-38789f278709'),
+  name: 'pv',
+  build: {
+    kind: 'pv',
+    memoryKib: 131_072,
+    maxMemoryKib: 163_840,
+    vcpus: 2,
+    onlineVcpus: 2,
+    tscMode: 'native',
+    kernelPath: '/guest/vmlinux',
+    cmdline: 'console=hvc0',
+    ramdiskPath: '/guest/initrd.cpio.gz',
+  },
+  disks: [{ vdev: 'xvda', target: '/tmp/d.img', readOnly: false }],
+  nics: [{ devid: 0, mac: '00:16:3e:00:00:01', network: { kind: 'bridge', bridge: 'xenbr0' } }],
+};
+
+describe('the configuration of xl', () => {
+  test('is read', () => {
+    expect(decodeXlConfig(OF_XL)).toEqual(config);
+  });
+
+  test('that we write has the values of its own', () => {
+    const ours = JSON.parse(encodeXlConfig(config)) as Record<string, unknown>;
+    const its = JSON.parse(OF_XL) as Record<string, unknown>;
+    expect(ours['b_info']).toEqual(its['b_info']);
+    expect(its['nics']).toEqual(ours['nics']);
+    expect(its['disks']).toMatchObject(ours['disks'] as object);
+  });
+
+  test.each(['pv', 'pvh', 'hvm'] as const)('of a %s guest survives', (kind) => {
+    const { kernelPath, cmdline, ramdiskPath, ...common } = config.build as Extract<
+      DomainConfig['build'],
+      { kind: 'pv' }
+    >;
+    const build =
+      kind === 'hvm'
+        ? { ...common, kind, videoMemoryKib: 8192 }
+        : { ...common, kind, kernelPath, cmdline, ramdiskPath };
+    expect(decodeXlConfig(encodeXlConfig({ ...config, build }))).toEqual({ ...config, build });
+  });
+
+  test.each([
+    ['no JSON', '{'],
+    ['a list', '[]'],
+    ['no type', OF_XL.replace('"type":"pv"', '"type":"vm"')],
+    ['no uuid', OF_XL.replace('cfcfbeb8', 'x')],
+    ['memory below zero', OF_XL.replace('131072', '-1')],
+    ['a number for a name', OF_XL.replace('"name":"pv"', '"name":7')],
+  ])('with %s is refused', (_what, json) => {
+    expect(() => decodeXlConfig(json)).toThrow(expect.objectContaining({ code: 'STREAM_INVALID' }));
+  });
+});

@@ -1,0 +1,118 @@
+/** Processes of this machine, told apart by pid and start time. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
+import { CleanupStack } from '../lifetime/cleanup-stack.ts';
+import { guestText } from '../parse/guest-text.ts';
+import { systemClock } from './clock.ts';
+import type { ProcessIdentity, ProcessSpec, StartedProcess } from './host-services.ts';
+import { isNotFound } from './not-found.ts';
+
+const LOG_TAIL_BYTES = 1024;
+/** Between two looks at a process that is not our child; the bound doubles up to the second. */
+const LOOK_MS = 5;
+const LOOK_MAX_MS = 1000;
+
+/** Start time of a process; undefined when there is none with this pid, or only its remains (state Z). */
+export async function findStartTicks(pid: number): Promise<string | undefined> {
+  let text: string;
+  try {
+    text = await readFile(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+  // The second field is the command in parentheses and may contain anything; the third is the state.
+  const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return state === 'Z' || state === 'X' ? undefined : fields[18];
+}
+
+/** Starts a program in a session of its own, which goes on when this process ends. */
+export async function startProcess({
+  path,
+  args,
+  env,
+  log,
+  inputs = {},
+}: ProcessSpec): Promise<StartedProcess> {
+  await using files = new CleanupStack();
+  const output = await openLog(log);
+  files.push('the log', () => output.close());
+  const highest = Math.max(2, ...Object.keys(inputs).map(Number));
+  const stdio: ('ignore' | number)[] = Array<'ignore' | number>(highest + 1).fill('ignore');
+  stdio[1] = stdio[2] = output.fd;
+  for (const [descriptor, file] of Object.entries(inputs)) {
+    const handle = await open(file, 'r');
+    files.push(file, () => handle.close());
+    stdio[Number(descriptor)] = handle.fd;
+  }
+  const child = spawn(path, [...args], {
+    cwd: '/',
+    detached: true,
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env },
+    stdio,
+  });
+  const exited = new Promise<number>((resolve) => {
+    child.once('exit', (code) => resolve(code ?? -1));
+    child.once('error', () => resolve(-1));
+  });
+  await once(child, 'spawn');
+  child.unref();
+  const pid = child.pid ?? 0;
+  return { identity: { pid, startTicks: (await findStartTicks(pid)) ?? '' }, exited };
+}
+
+/** Appends to the log; a large one is put aside first. A link in its place is not followed. */
+async function openLog({ path, rotateBytes }: ProcessSpec['log']): Promise<FileHandle> {
+  try {
+    if ((await stat(path)).size > rotateBytes) await rename(path, `${path}.1`);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+  const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW } = constants;
+  return open(path, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW, 0o600);
+}
+
+/** Sends a signal to that very process; false when it is gone. */
+export async function signalProcess(
+  { pid, startTicks }: ProcessIdentity,
+  signal: 'SIGHUP' | 'SIGTERM' | 'SIGKILL',
+): Promise<boolean> {
+  if ((await findStartTicks(pid)) !== startTicks) return false;
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+/** Resolves when the process is gone. Only its parent is told of that by the system, so we look at growing intervals. */
+export async function processEnd(
+  { pid, startTicks }: ProcessIdentity,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let pauseMs = LOOK_MS; (await findStartTicks(pid)) === startTicks;) {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve) => void systemClock.startTimer(pauseMs, resolve));
+    pauseMs = Math.min(pauseMs * 2, LOOK_MAX_MS);
+  }
+}
+
+/** The last 1 KiB of a log, fit for a message; empty without one. */
+export async function readLog(path: string): Promise<string> {
+  try {
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    const start = Math.max(0, size - LOG_TAIL_BYTES);
+    const { buffer, bytesRead } = await file.read({
+      position: start,
+      buffer: Buffer.alloc(LOG_TAIL_BYTES),
+    });
+    return guestText(buffer.subarray(0, bytesRead).toString('utf8').trim());
+  } catch (error) {
+    if (isNotFound(error)) return '';
+    throw error;
+  }
+}

@@ -1,0 +1,2 @@
+export * from './image-format.ts';
+export { readExact, writeAll } from './descriptor.ts';
