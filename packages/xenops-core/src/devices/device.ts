@@ -59,6 +59,8 @@ export interface DeviceDescription {
   /** Keys of the back-end besides `frontend`, `frontend-id`, `online` and `state`. */
   readonly backendKeys: Readonly<Record<string, string>>;
   readonly hotplug: HotplugPlan;
+  /** What it was described from, kept on record for saving and showing the domain: plain data without secrets. */
+  readonly config?: unknown;
 }
 
 /** "vbd 51712 of domain 7", for messages. */

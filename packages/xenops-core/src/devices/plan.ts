@@ -37,7 +37,7 @@ export function attachChange(description: DeviceDescription): TreeChange {
     write: [
       { path: record, permissions: ownedBy(DOM0) },
       ...nodes(record, { ...backendKeys, backend: back }),
-      ...nodes(ownDeviceRecordPath(address), hotplugRecord(description)),
+      ...nodes(ownDeviceRecordPath(address), ownRecord(description)),
       { path: front, permissions: ownedBy(frontend, backend) },
       ...nodes(front, frontendKeys),
       ...nodes(front, description.frontendReadOnlyKeys ?? {}, ownedBy(backend, frontend)),
@@ -62,8 +62,16 @@ export function detachChange(address: DeviceAddress): TreeChange {
 }
 
 /** What undoing the hotplug will need, in our own record: nothing that a guest or a back-end writes is asked then. */
-function hotplugRecord({ hotplug, backend }: DeviceDescription): Readonly<Record<string, string>> {
-  const base = { 'backend-type': backend, hotplug: hotplug.kind };
+function ownRecord({
+  hotplug,
+  backend,
+  config,
+}: DeviceDescription): Readonly<Record<string, string>> {
+  const base = {
+    'backend-type': backend,
+    hotplug: hotplug.kind,
+    ...(config === undefined ? {} : { config: JSON.stringify(config) }),
+  };
   switch (hotplug.kind) {
     case 'script':
       return {

@@ -74,6 +74,8 @@ const MADE = [
 ];
 
 const ADDED_BY_BUILD = [
+  '/libxl/7/xenops/build (n0) = ',
+  '/libxl/7/xenops/build/0 (n0) = {"kind":"pv","memoryKib":131072,"vcpus":2,"kernelPath":"/boot/vmlinuz","ramdiskPath":"/boot/initrd","cmdline":"root=/dev/xvda1 ro"}',
   '/local/domain/7/memory (n0 r7) = ',
   '/local/domain/7/memory/static-max (n0 r7) = 131072',
   '/local/domain/7/memory/target (n0 r7) = 131072',

@@ -6,6 +6,7 @@
 import { DOM0, type Domid, type Evtchn, type VmUuid } from '../ids.ts';
 import type { MemoryBreakdown } from '../memory/breakdown.ts';
 import type { BuildConfig } from './build-config.ts';
+import { configRecord } from './config-record.ts';
 import type { BuildResult, GuestType } from '../hypervisor/hypervisor.ts';
 import type { NodeWrite, TreeChange } from '../xenstore/nodes.ts';
 import * as paths from '../xenstore/path.ts';
@@ -122,6 +123,7 @@ export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
         ...readable,
       })),
       ...imageNodes(uuid, config),
+      ...configRecord(domid, config),
       {
         path: paths.vmPath(uuid, 'start_time'),
         value: (built.startTimeMs / 1000).toFixed(2),

@@ -34,6 +34,8 @@ export interface HostServices {
   readonly clock: Clock;
   /** Folder of sockets of device models; Xen's own unless said. */
   readonly runFolder?: string;
+  /** Folder of state that is copied; Xen's own unless said. */
+  readonly stateFolder?: string;
   /** Starts a program in a session of its own. Rejects with the error of the system when it cannot be started. */
   startProcess(spec: ProcessSpec): Promise<StartedProcess>;
   /** Sends a signal to that very process; false when it is gone. */
@@ -49,6 +51,10 @@ export interface HostServices {
   ownProcess(): Promise<ProcessIdentity>;
   /** Whether that very process still runs. */
   isAlive(process: ProcessIdentity): Promise<boolean>;
+  /** The text of a small file; undefined when there is none. */
+  readText(path: string): Promise<string | undefined>;
+  /** Writes a file of mode 0600, whole or not at all. */
+  writePrivateFile(path: string, text: string): Promise<void>;
   /** Names in a folder; empty when there is no such folder. */
   listFolder(folder: string): Promise<readonly string[]>;
   /** Removes a file; one that is not there is fine. */

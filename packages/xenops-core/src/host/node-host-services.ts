@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { systemClock } from './clock.ts';
 import type { HostServices, ProcessIdentity } from './host-services.ts';
 import {
@@ -23,6 +23,19 @@ export const nodeHostServices: HostServices = {
   }),
   isAlive: async ({ pid, startTicks }: ProcessIdentity) =>
     (await findStartTicks(pid)) === startTicks,
+  async readText(path) {
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  },
+  async writePrivateFile(path, text) {
+    const draft = `${path}.${process.pid}.new`;
+    await writeFile(draft, text, { mode: 0o600, flag: 'w' });
+    await rename(draft, path);
+  },
   async listFolder(folder) {
     try {
       return await readdir(folder);

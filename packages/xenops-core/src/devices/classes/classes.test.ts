@@ -42,6 +42,7 @@ describe('a disk', () => {
         protocol: 'x86_64-abi',
       },
       hotplug: { kind: 'block', path: '/images/root.img', readOnly: false },
+      config: disk,
     });
   });
 
@@ -113,6 +114,7 @@ describe('a network interface', () => {
       frontendKeys: { handle: '0', mac: '00:16:3e:01:02:03', trusted: '1' },
       frontendReadOnlyKeys: {},
       hotplug: { kind: 'bridge', bridge: 'xenbr0', link: 'vif7.0', mtu: undefined },
+      config: vif,
     });
   });
 

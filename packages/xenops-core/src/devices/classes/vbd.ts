@@ -89,6 +89,7 @@ export function describeVbd(guest: VbdGuest, config: VbdConfig): DeviceDescripti
       ...(guest.guestType === 'pv' ? { protocol: 'x86_64-abi' } : {}),
     },
     hotplug,
+    config,
   };
 }
 

@@ -79,6 +79,7 @@ export function describeVif(frontend: Domid, config: VifConfig): DeviceDescripti
     },
     frontendReadOnlyKeys: mtu === undefined ? {} : { mtu: String(mtu) },
     hotplug: hotplugOf(config, { backend, link, script, mtu }),
+    config,
   };
 }
 

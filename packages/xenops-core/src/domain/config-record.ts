@@ -1,0 +1,100 @@
+/**
+ * The configuration of a running domain, kept where only Dom0 reads: saving, checkpointing and showing it need no other source. For `xl`
+ * the same goes into libxl's file beside it.
+ */
+import { DomainError } from '../errors.ts';
+import type { VbdConfig } from '../devices/classes/vbd.ts';
+import type { VifConfig } from '../devices/classes/vif.ts';
+import type { Host } from '../host/host.ts';
+import type { Domid, VmUuid } from '../ids.ts';
+import { listChildren } from '../xenstore/list-children.ts';
+import type { NodeWrite } from '../xenstore/nodes.ts';
+import { domainPath, ownRecordPath } from '../xenstore/path.ts';
+import { findMany } from '../xenstore/trees.ts';
+import type { XenStoreTree } from '../xenstore/xenstore.ts';
+import type { BuildConfig } from './build-config.ts';
+import { getDomain } from './record.ts';
+import { decodeXlConfig, encodeXlConfig, type DomainConfig } from './xl-config.ts';
+
+/** Bytes of a node of the record; a request of xenstore's protocol has room for 4096 with its path. */
+const CHUNK_BYTES = 3072;
+/** Where libxl keeps its file about each domain (libxl_dom.c, userdata). */
+const XL_USERDATA_FOLDER = '/var/lib/xen';
+
+/** The nodes of the record. */
+export function configRecord(domid: Domid, build: BuildConfig): readonly NodeWrite[] {
+  const text = JSON.stringify(build, (_key, value: unknown) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  );
+  // Only ASCII: a character then is a byte, wherever the text is cut.
+  const ascii = text.replaceAll(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return Array.from({ length: Math.ceil(ascii.length / CHUNK_BYTES) }, (_, index) => ({
+    path: ownRecordPath(domid, 'build', String(index)),
+    value: ascii.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+  }));
+}
+
+/** The configuration of a domain. Rejects with DOMAIN_NOT_FOUND, or DOMAIN_WRONG_STATE when nobody has left one. */
+export async function readDomainConfig(host: Host, domid: Domid): Promise<DomainConfig> {
+  const { uuid } = await getDomain(host, domid);
+  const build = await readBuild(host, domid);
+  if (build === undefined) {
+    const json = await host.services.readText(xlFile(domid, uuid));
+    if (json !== undefined) return decodeXlConfig(json);
+    throw new DomainError('DOMAIN_WRONG_STATE', {
+      message: `Domain ${domid} has no configuration on record: it was built neither by this toolstack nor by xl, or not at all`,
+      context: { domid },
+    });
+  }
+  const name = (await host.store.find(domainPath(domid, 'name'))) ?? `Domain-${domid}`;
+  const [disks, nics, wireless] = await Promise.all([
+    deviceConfigs<VbdConfig>(host.store, domid, 'vbd'),
+    deviceConfigs<VifConfig>(host.store, domid, 'vif'),
+    deviceConfigs<VifConfig>(host.store, domid, 'vwif'),
+  ]);
+  return { uuid, name, build, disks, nics: [...nics, ...wireless] };
+}
+
+/** Writes libxl's file anew, so that `xl save`, `xl list -l` and `xl block-attach` know the domain. */
+export async function updateXlFile(host: Host, domid: Domid): Promise<void> {
+  if (host.uri !== 'xen:') return;
+  const config = await readDomainConfig(host, domid);
+  await host.services.writePrivateFile(xlFile(domid, config.uuid), encodeXlConfig(config));
+}
+
+function xlFile(domid: Domid, uuid: VmUuid): string {
+  return `${XL_USERDATA_FOLDER}/userdata-d.${domid}.${uuid}.libxl-json`;
+}
+
+async function readBuild(host: Host, domid: Domid): Promise<BuildConfig | undefined> {
+  const root = ownRecordPath(domid, 'build');
+  const count = (await listChildren(host.store, root)).length;
+  if (count === 0) return undefined;
+  const chunks = await findMany(
+    host.store,
+    Array.from({ length: count }, (_, index) => `${root}/${index}`),
+  );
+  const text = chunks.join('');
+  // Written by configRecord, where only Dom0 writes.
+  return JSON.parse(text, (_key, value: unknown) =>
+    typeof value === 'string' && /^-?\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value,
+  ) as BuildConfig;
+}
+
+/** What each device of a kind was described from, by rising number. */
+async function deviceConfigs<Config>(
+  tree: XenStoreTree,
+  domid: Domid,
+  kind: string,
+): Promise<readonly Config[]> {
+  const root = ownRecordPath(domid, 'device', kind);
+  const devids = [...(await listChildren(tree, root))].sort((a, b) => Number(a) - Number(b));
+  const texts = await findMany(
+    tree,
+    devids.map((devid) => `${root}/${devid}/config`),
+  );
+  return texts.flatMap((text) => (text === undefined ? [] : [JSON.parse(text) as Config]));
+}
