@@ -8,6 +8,9 @@ import type { Host } from '../host/host.ts';
 import { DOM0, type Domid, type VmUuid } from '../ids.ts';
 import { withDeadline, type WaitOptions } from '../lifetime/deadline.ts';
 import { getDomain } from './record.ts';
+import { detachDevice } from '../devices/detach.ts';
+import { stopDeviceModel } from '../dm/device-model.ts';
+import { listDeviceAddresses } from './list-devices.ts';
 import { removeDomainNodes } from './remove-nodes.ts';
 
 /** Where xl keeps its own files of each domain (libxl_dom.c, userdata). */
@@ -35,6 +38,9 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
     }
   };
   await attempt(() => host.hypervisor.pause(domid));
+  // It holds the guest's disks, and its death is what lets its back-ends close.
+  await attempt(() => stopDeviceModel(host, domid));
+  await attempt(() => detachAll(host, domid, options));
   await attempt(() => host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)));
   await attempt(() => removeXlFiles(host, domid, uuid));
   await host.hypervisor.destroy(domid, { signal: options.signal });
@@ -46,6 +52,20 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
       cause: failures.length === 1 ? failures[0] : new AggregateError(failures),
     });
   }
+}
+
+/** Takes all devices away, side by side; the primary console goes with the domain's nodes. */
+async function detachAll(host: Host, domid: Domid, { signal }: WaitOptions): Promise<void> {
+  const devices = (await listDeviceAddresses(host.store, domid)).filter(
+    ({ kind, devid }) => kind !== 'console' || devid !== 0,
+  );
+  const results = await Promise.allSettled(
+    devices.map((address) => detachDevice(host, address, { mode: 'force', signal })),
+  );
+  const failures = results.flatMap((result): unknown[] =>
+    result.status === 'rejected' ? [result.reason] : [],
+  );
+  if (failures.length > 0) throw new AggregateError(failures, 'Not every device could be released');
 }
 
 /** xl's files about this very domain, named `userdata-X.DOMID.UUID.WHAT`. */

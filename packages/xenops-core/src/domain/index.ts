@@ -5,7 +5,7 @@ export type { BuildConfig, HvmConfig, PvConfig, PvhConfig } from './build-config
 export { createDomain } from './create.ts';
 export type { CreateConfig } from './create.ts';
 export { destroyDomain } from './destroy.ts';
-export { listDevices } from './list-devices.ts';
+export { listDeviceAddresses, listDevices } from './list-devices.ts';
 export type { DeviceView } from './list-devices.ts';
 export { builtTree, madeTree } from './layout.ts';
 export type { BuiltDomain, DomainIdentity } from './layout.ts';

@@ -1,6 +1,9 @@
+import type { DeviceAddress } from '../devices/device.ts';
 import type { Host } from '../host/host.ts';
 import { DOM0, findDomid, type Domid } from '../ids.ts';
 import { listChildren } from '../xenstore/list-children.ts';
+import { findMany } from '../xenstore/trees.ts';
+import type { XenStoreTree } from '../xenstore/xenstore.ts';
 import { backendPath, domainPath, frontendPath, recordPath } from '../xenstore/path.ts';
 
 /** A device as a listing shows it. States are xenbus states in lower case, or `gone` without a node. */
@@ -45,6 +48,40 @@ export function parseBackendPath(
   const domid = findDomid(domidText);
   if (domid === undefined || kind === undefined || devid === undefined) return undefined;
   return frontendText === String(frontend) ? { domid, kind, devid } : undefined;
+}
+
+/** Addresses of the devices of a domain, by Dom0's own record; what has no right form is left out. */
+export async function listDeviceAddresses(
+  tree: XenStoreTree,
+  domid: Domid,
+): Promise<readonly DeviceAddress[]> {
+  const root = recordPath(domid, 'device');
+  const kinds = await listChildren(tree, root);
+  const nested = await Promise.all(
+    kinds.map(async (kind) => {
+      const devids = (await listChildren(tree, `${root}/${kind}`)).filter((text) =>
+        /^\d{1,10}$/.test(text),
+      );
+      const recorded = await findMany(
+        tree,
+        devids.map((devid) => recordPath(domid, 'device', kind, devid, 'backend')),
+      );
+      return devids.flatMap((devid, index): DeviceAddress[] => {
+        const backend = parseBackendPath(recorded[index], domid);
+        if (backend?.devid !== devid) return [];
+        return [
+          {
+            frontend: domid,
+            kind,
+            devid: Number(devid),
+            backend: backend.domid,
+            backendKind: backend.kind,
+          },
+        ];
+      });
+    }),
+  );
+  return nested.flat();
 }
 
 /** The devices of a domain, by Dom0's own record: what guests and back-ends write decides nothing but the states shown. */

@@ -3,7 +3,8 @@ import type { DeviceAddress, HotplugPlan } from '../devices/device.ts';
 import type { DeviceOptions } from '../devices/timeouts.ts';
 import type { Host } from '../host/host.ts';
 import { listChildren } from '../xenstore/list-children.ts';
-import { ownDeviceRecordPath } from '../xenstore/path.ts';
+import { DOM0 } from '../ids.ts';
+import { deviceRecordPath, ownDeviceRecordPath } from '../xenstore/path.ts';
 import { findMany } from '../xenstore/trees.ts';
 import { getHotplug } from './get-hotplug.ts';
 import { runHotplugScript } from './script.ts';
@@ -15,7 +16,10 @@ export async function disconnectHotplug(
   options: DeviceOptions,
 ): Promise<void> {
   const own = ownDeviceRecordPath(address);
-  if ((await listChildren(host.store, own)).length === 0) return;
+  if ((await listChildren(host.store, own)).length === 0) {
+    await disconnectForXl(host, address, options);
+    return;
+  }
   const keys = ['hotplug', 'loop-device', 'link', 'script', 'type', 'env'];
   const values = await findMany(
     host.store,
@@ -30,6 +34,22 @@ export async function disconnectHotplug(
       signal: options.signal,
     });
   }
+}
+
+/** A device that xl attached: its script takes it away, as xl itself would do (libxl__device_from_backend, `script`). */
+async function disconnectForXl(
+  host: Host,
+  address: DeviceAddress,
+  { signal }: DeviceOptions,
+): Promise<void> {
+  const { backend, backendKind, kind, devid, frontend } = address;
+  const script = await host.store.find(`${deviceRecordPath(address)}/script`);
+  if (script === undefined || backend !== DOM0) return;
+  if (backendKind !== 'vbd' && backendKind !== 'vif') return;
+  const link = `${kind}${frontend}.${devid}`;
+  const env = backendKind === 'vif' ? { vif: link, netdev: link } : {};
+  const plan = { kind: 'script', script, type: backendKind, env } as const;
+  await runHotplugScript(host, address, plan, { what: 'remove', signal });
 }
 
 function scriptPlan(
