@@ -23,3 +23,4 @@ export { describeP9fs, type P9fsConfig } from './classes/p9fs.ts';
 export { describeVsnd, type SoundStream, type VsndConfig } from './classes/sound.ts';
 export { describeVusb, type VusbConfig } from './classes/usb.ts';
 export { describeVtpm, type VtpmConfig } from './classes/vtpm.ts';
+export { attachDevices, describeDevices } from './of-config.ts';

@@ -7,3 +7,5 @@ export {
   stopDeviceModel,
 } from './device-model.ts';
 export { QmpClient, QMP_TIMEOUTS, type QmpEvent, type QmpOptions } from './qmp.ts';
+export { deviceModelConfig, needsDeviceModel, startDomainDeviceModel } from './from-config.ts';
+export type { DeviceModelExtras } from './from-config.ts';

@@ -23,7 +23,8 @@ beforeEach(async () => {
     socket.write(GREETING);
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
-      for (const line of chunk.toString().trim().split('\n')) answer(JSON.parse(line) as Parameters<typeof answer>[0], socket);
+      for (const line of chunk.toString().trim().split('\n'))
+        answer(JSON.parse(line) as Parameters<typeof answer>[0], socket);
     });
   });
   await new Promise<void>((resolve) => void server.listen(socketPath(), resolve));

@@ -19,3 +19,5 @@ export { resumeSaved, saveDomain, type SaveOptions } from './save.ts';
 export { saveDomainFile } from './save-file.ts';
 export { resumeGuest, SUSPEND_TIMEOUT_MS, suspendGuest } from './suspend.ts';
 export { decodeXlConfig, encodeXlConfig, type DomainConfig } from './xl-config.ts';
+export { sendSysrq } from './sysrq.ts';
+export { readOnlineVcpus, setOnlineVcpus } from './vcpus.ts';

@@ -6,6 +6,7 @@ import { fullHypervisor } from '../host/full-hypervisor.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid, VmUuid } from '../ids.ts';
 import type { LongCallOptions } from '../hypervisor/hypervisor.ts';
+import type { CleanupStack } from '../lifetime/cleanup-stack.ts';
 import { throwIfAborted } from '../lifetime/deadline.ts';
 import { readExact, writeAll } from '../streams/descriptor.ts';
 import {
@@ -25,10 +26,10 @@ import { applyTreeChange } from '../xenstore/nodes.ts';
 import { applyLimits, assertMemory, prepareRings } from './build.ts';
 import { checkBuild } from './build-config.ts';
 import { unmarkBuild, markBuild } from './build-mark.ts';
-import { createDomain } from './create.ts';
+import { createDomain, remakeDomain } from './create.ts';
 import { destroyDomain } from './destroy.ts';
 import { builtTree } from './layout.ts';
-import { getDomain } from './record.ts';
+import { getDomain, getUnbuilt } from './record.ts';
 import { withUndo } from './with-undo.ts';
 import { decodeXlConfig, type DomainConfig } from './xl-config.ts';
 
@@ -55,6 +56,8 @@ export interface RestoreOptions extends LongCallOptions {
   readonly name?: string | undefined;
   /** In place of the uuid in the image. */
   readonly uuid?: VmUuid | undefined;
+  /** An empty domain of the same type to restore into, in place of a new one; its name and uuid stay. */
+  readonly into?: Domid | undefined;
   /** Last word on the configuration that the image brings, before anything is made. */
   readonly check?: ((config: DomainConfig) => DomainConfig) | undefined;
 }
@@ -78,20 +81,20 @@ export async function restoreDomain(
   options: RestoreOptions = {},
 ): Promise<RestoredDomain> {
   const found = await readImageStart(fd);
-  const named = { ...found, uuid: options.uuid ?? found.uuid, name: options.name ?? found.name };
+  const kept =
+    options.into === undefined
+      ? undefined
+      : await getUnbuilt(host, await getDomain(host, options.into));
+  const named = {
+    ...found,
+    uuid: kept?.uuid ?? options.uuid ?? found.uuid,
+    name: kept?.name ?? options.name ?? found.name,
+  };
   const config = options.check?.(named) ?? named;
   const { uuid, name, build } = config;
   throwIfAborted(options.signal, `the restoration of ${name}`);
   return withUndo(`Restoring ${name}`, async (undo) => {
-    const domid = await createDomain(host, {
-      uuid,
-      guestType: build.kind,
-      name,
-      maxVcpus: build.vcpus,
-    });
-    undo.push(`domain ${domid}`, () =>
-      destroyDomain(host, domid, { timeoutMs: DESTROY_TIMEOUT_MS, clock: host.services.clock }),
-    );
+    const domid = await emptyDomain(host, config, options.into, undo);
     await markBuild(host, domid);
     const memory = checkBuild(build, await getDomain(host, domid));
     await assertMemory(host, domid, memory);
@@ -123,6 +126,36 @@ export async function restoreDomain(
     await unmarkBuild(host, domid, { isBuilt: true });
     return { domid, config, ...(statePath === undefined ? {} : { statePath }) };
   });
+}
+
+/** A new domain, or the one to restore into made anew; both are undone as they were. */
+async function emptyDomain(
+  host: Host,
+  { uuid, name, build }: DomainConfig,
+  into: Domid | undefined,
+  undo: CleanupStack,
+): Promise<Domid> {
+  if (into === undefined) {
+    const domid = await createDomain(host, {
+      uuid,
+      guestType: build.kind,
+      name,
+      maxVcpus: build.vcpus,
+    });
+    undo.push(`domain ${domid}`, () =>
+      destroyDomain(host, domid, { timeoutMs: DESTROY_TIMEOUT_MS, clock: host.services.clock }),
+    );
+    return domid;
+  }
+  const identity = await getUnbuilt(host, await getDomain(host, into));
+  undo.push(`domain ${into} as it was`, async () => {
+    await remakeDomain(host, into, identity);
+    await unmarkBuild(host, into, { isBuilt: false });
+  });
+  if (identity.maxVcpus !== build.vcpus) {
+    await remakeDomain(host, into, { ...identity, maxVcpus: build.vcpus });
+  }
+  return into;
 }
 
 /** Reads the records after the memory; the path of the device model's state when there is one. */
