@@ -3,7 +3,7 @@
  * sources because both `run` and the commands are tested with it; nothing exports it.
  */
 import { HypervisorError, XenStoreError } from '@xenops/core/errors';
-import { systemClock, type Host, type HostServices } from '@xenops/core/host';
+import { nodeHostServices, systemClock, type Host, type HostServices } from '@xenops/core/host';
 import type { Hypervisor } from '@xenops/core/hypervisor';
 import type { XenStore } from '@xenops/core/xenstore';
 import type { Streams } from './output/command-output.ts';
@@ -58,6 +58,7 @@ const STORE: XenStore = {
 };
 
 const SERVICES: HostServices = {
+  ...nodeHostServices,
   clock: systemClock,
   ownProcess: () => Promise.resolve({ pid: 1, startTicks: '1' }),
   isAlive: () => Promise.resolve(true),

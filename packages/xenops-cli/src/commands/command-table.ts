@@ -1,6 +1,11 @@
 import type { Command } from './command.ts';
+import { deviceCommands } from './devices.ts';
+import { hardwareCommands } from './hardware.ts';
 import { makeCommands } from './make.ts';
+import { memoryCommands } from './memory.ts';
 import { runCommands } from './run.ts';
+import { saveCommands } from './save.ts';
+import { scheduleCommands } from './schedule.ts';
 import { showDomainCommands } from './show-domains.ts';
 import { showHostCommands } from './show-host.ts';
 
@@ -8,6 +13,11 @@ import { showHostCommands } from './show-host.ts';
 export const COMMANDS: readonly Command[] = [
   ...makeCommands,
   ...runCommands,
+  ...saveCommands,
+  ...deviceCommands,
+  ...memoryCommands,
+  ...scheduleCommands,
+  ...hardwareCommands,
   ...showDomainCommands,
   ...showHostCommands,
 ];

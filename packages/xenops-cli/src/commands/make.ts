@@ -1,7 +1,18 @@
 /** Commands that make domains and take them away. */
-import { buildDomain, createDomain, destroyDomain, getDomain } from '@xenops/core/domain';
-import { randomVmUuid } from '@xenops/core/ids';
-import { command, type Command } from './command.ts';
+import {
+  buildDomain,
+  createDomain,
+  destroyDomain,
+  getDomain,
+  updateXlFile,
+  VIDEO_KIB_DEFAULT,
+  type BuildConfig,
+  type HvmConfig,
+} from '@xenops/core/domain';
+import type { Host } from '@xenops/core/host';
+import { TSC_MODES } from '@xenops/core/hypervisor';
+import { randomVmUuid, type Domid } from '@xenops/core/ids';
+import { command, type Command, type CommandContext } from './command.ts';
 import {
   DOMID,
   FILE,
@@ -13,11 +24,34 @@ import {
   UUID,
   VCPUS,
   withDefault,
+  word,
+  type Values,
 } from './option.ts';
 
 /** Enough for Xen to take back the memory of a large guest, and for back-ends to let go. */
 const DESTROY_TIMEOUT_MS = 120_000;
 const DEFAULT_MEMORY_KIB = 262_144;
+
+const sizeOptions = {
+  domid: required(DOMID),
+  vcpus: optional({ ...VCPUS, doc: 'number of vcpus; as created unless said' }),
+  memory: withDefault(MEMORY_KIB, DEFAULT_MEMORY_KIB),
+  maxmem: optional({
+    ...MEMORY_KIB,
+    doc: 'memory it can balloon up to; as much as it starts with unless said',
+  }),
+  tsc: optional(word(TSC_MODES, 'how the guest reads its time stamp counter')),
+} as const;
+
+const kernelOptions = {
+  ...sizeOptions,
+  kernel: required({ ...FILE, doc: 'kernel image: ELF, or bzImage with Xen support' }),
+  cmdline: withDefault({ ...TEXT, doc: 'command line of the kernel' }, 'root=/dev/sda1 ro'),
+  ramdisk: optional({ ...FILE, doc: 'initial ramdisk' }),
+} as const;
+
+/** What libxl offers Windows unless told otherwise: base, frequencies, reference time, ... (LIBXL_VIRIDIAN_ENLIGHTENMENT defaults). */
+const VIRIDIAN_DEFAULT = 0x1n | 0x4n | 0x8n | 0x10n | 0x20n;
 
 export const makeCommands: readonly Command[] = [
   command({
@@ -27,6 +61,7 @@ export const makeCommands: readonly Command[] = [
     changes: true,
     options: {
       hvm: flag('make a hardware virtualised domain (HVM) instead of a PV one'),
+      pvh: flag('make one in a hardware container without a device model (PVH) instead'),
       name: optional({ ...TEXT, doc: 'name of the domain; Domain-DOMID unless said' }),
       uuid: optional(UUID),
       vcpus: withDefault(
@@ -34,9 +69,9 @@ export const makeCommands: readonly Command[] = [
         1,
       ),
     },
-    async run(host, { hvm, name, uuid: given, vcpus }, { out, json }) {
+    async run(host, { hvm, pvh, name, uuid: given, vcpus }, { out, json }) {
       const uuid = given ?? randomVmUuid();
-      const guestType = hvm ? 'hvm' : 'pv';
+      const guestType = hvm ? 'hvm' : pvh ? 'pvh' : 'pv';
       const domid = await createDomain(host, { uuid, guestType, name, maxVcpus: vcpus });
       if (json) out.json({ domid, uuid });
       else out.line(String(domid));
@@ -47,30 +82,50 @@ export const makeCommands: readonly Command[] = [
     aliases: ['build'],
     summary: 'load a PV guest into a domain fresh from create_domain; it stays paused',
     changes: true,
+    options: kernelOptions,
+    run: (host, values, context) => buildDirect(host, 'pv', values, context),
+  }),
+  command({
+    name: 'build_pvh',
+    aliases: ['pvhbuild'],
+    summary: 'load a PVH guest into a domain fresh from create_domain --pvh; it stays paused',
+    changes: true,
+    options: kernelOptions,
+    run: (host, values, context) => buildDirect(host, 'pvh', values, context),
+  }),
+  command({
+    name: 'build_hvm',
+    aliases: ['hvmbuild'],
+    summary: 'load the firmware into a domain fresh from create_domain --hvm; add_dm is next',
+    changes: true,
     options: {
-      domid: required(DOMID),
-      vcpus: optional({ ...VCPUS, doc: 'number of vcpus; as created unless said' }),
-      memory: withDefault(MEMORY_KIB, DEFAULT_MEMORY_KIB),
-      kernel: required({ ...FILE, doc: 'kernel image: ELF, or bzImage with Xen support' }),
-      cmdline: withDefault({ ...TEXT, doc: 'command line of the kernel' }, 'root=/dev/sda1 ro'),
-      ramdisk: optional({ ...FILE, doc: 'initial ramdisk' }),
+      ...sizeOptions,
+      kernel: optional({ ...FILE, doc: "hvmloader; that of this Xen's package unless said" }),
+      firmware: optional({ ...FILE, doc: 'SeaBIOS unless said' }),
+      video: withDefault({ ...MEMORY_KIB, doc: 'video memory in KiB' }, VIDEO_KIB_DEFAULT),
+      viridian: flag('offer the interfaces of Hyper-V, for Windows'),
+      hpet: flag('emulate a high precision timer'),
+      acpi_firmware: optional({ ...FILE, doc: 'extra ACPI tables' }),
+      smbios_firmware: optional({ ...FILE, doc: 'extra SMBIOS tables' }),
+      pae: flag('always on; accepted for old scripts'),
+      acpi: flag('always on; accepted for old scripts'),
+      apic: flag('always on; accepted for old scripts'),
+      nx: flag('always on; accepted for old scripts'),
     },
-    async run(host, { domid, vcpus, memory, kernel, cmdline, ramdisk }, { out, json, signal }) {
-      const { maxVcpuId } = await getDomain(host, domid);
-      const config = {
-        kind: 'pv' as const,
-        kernelPath: kernel,
-        ramdiskPath: ramdisk,
-        cmdline,
-        memoryKib: memory,
-        vcpus: vcpus ?? maxVcpuId + 1,
+    async run(host, values, context) {
+      const { kernel, firmware, video, viridian, hpet } = values;
+      const config: HvmConfig = {
+        kind: 'hvm',
+        ...(await sizes(host, values)),
+        loaderPath: kernel,
+        firmwarePath: firmware,
+        videoMemoryKib: video,
+        ...(viridian ? { viridianFeatures: VIRIDIAN_DEFAULT } : {}),
+        ...(hpet ? { hpet } : {}),
+        acpiModulePath: values.acpi_firmware,
+        smbiosModulePath: values.smbios_firmware,
       };
-      await buildDomain(host, domid, config, {
-        signal,
-        onProgress: ({ stage }) => out.progress(`building domain ${domid}: ${stage}`),
-      });
-      if (json) out.json({ domid });
-      else out.line(`built domain: ${domid}`);
+      await build(host, values.domid, config, context, 'built hvm domain');
     },
   }),
   command({
@@ -84,3 +139,40 @@ export const makeCommands: readonly Command[] = [
     },
   }),
 ];
+
+/** The sizes common to all guest types. */
+async function sizes(
+  host: Host,
+  { domid, vcpus, memory, maxmem, tsc }: Values<typeof sizeOptions>,
+): Promise<Pick<BuildConfig, 'memoryKib' | 'maxMemoryKib' | 'vcpus' | 'tscMode'>> {
+  const { maxVcpuId } = await getDomain(host, domid);
+  return { memoryKib: memory, maxMemoryKib: maxmem, vcpus: vcpus ?? maxVcpuId + 1, tscMode: tsc };
+}
+
+async function buildDirect(
+  host: Host,
+  kind: 'pv' | 'pvh',
+  values: Values<typeof kernelOptions>,
+  context: CommandContext,
+): Promise<void> {
+  const { domid, kernel, ramdisk, cmdline } = values;
+  const common = await sizes(host, values);
+  const config = { kind, ...common, kernelPath: kernel, ramdiskPath: ramdisk, cmdline };
+  await build(host, domid, config, context, 'built domain');
+}
+
+async function build(
+  host: Host,
+  domid: Domid,
+  config: BuildConfig,
+  { out, json, signal }: CommandContext,
+  done: string,
+): Promise<void> {
+  await buildDomain(host, domid, config, {
+    signal,
+    onProgress: ({ stage }) => out.progress(`building domain ${domid}: ${stage}`),
+  });
+  await updateXlFile(host, domid);
+  if (json) out.json({ domid });
+  else out.line(`${done}: ${domid}`);
+}

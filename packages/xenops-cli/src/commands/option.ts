@@ -177,3 +177,55 @@ export const MEMORY_KIB: ValueRow<number> = {
     return kib;
   },
 };
+
+/** An amount of memory in MiB; `256M` and `1G` say their own unit. */
+export const MEMORY_MIB: ValueRow<number> = {
+  placeholder: 'MIB',
+  doc: 'memory in MiB, or with a unit: 256M, 1G',
+  parse: (text) => {
+    const kib = MEMORY_KIB.parse(/^\d+$/.test(text) ? `${text}M` : text);
+    if (kib % kibFromMib(1) === 0) return kib / kibFromMib(1);
+    throw new ConfigError('CONFIG_BAD_VALUE', {
+      message: `This amount of memory is in whole MiB, not "${text}"`,
+      context: { value: text },
+    });
+  },
+};
+
+export const NUMBER: ValueRow<number> = {
+  placeholder: 'N',
+  doc: 'number',
+  parse: (text) => {
+    if (/^0x[0-9a-f]{1,12}$/i.test(text)) return Number(text);
+    return wholeNumber(text, 'This');
+  },
+};
+
+/** A byte of the host's physical memory. */
+export const ADDRESS: ValueRow<bigint> = {
+  placeholder: 'ADDRESS',
+  doc: 'address',
+  parse: (text) => {
+    if (/^(\d{1,20}|0x[0-9a-f]{1,16})$/i.test(text)) return BigInt(text);
+    throw new ConfigError('CONFIG_BAD_VALUE', {
+      message: `An address is a number, or 0x and hexadecimal digits, not "${text}"`,
+      context: { value: text },
+    });
+  },
+};
+
+/** One of a few words. */
+export function word<T extends string>(words: readonly T[], doc: string): ValueRow<T> {
+  return {
+    placeholder: words.join('|'),
+    doc,
+    parse: (text) => {
+      const found = words.find((known) => known === text);
+      if (found !== undefined) return found;
+      throw new ConfigError('CONFIG_BAD_VALUE', {
+        message: `It is one of ${words.join(', ')}, not "${text}"`,
+        context: { value: text },
+      });
+    },
+  };
+}

@@ -1,0 +1,232 @@
+/** Commands that give devices to a domain and take them away. */
+import {
+  attachDevice,
+  detachDevice,
+  describeVbd,
+  describeVif,
+  diskNumber,
+  parseDiskName,
+  randomMac,
+  type DiskFormat,
+  type Network,
+  type VbdConfig,
+} from '@xenops/core/devices';
+import { deviceModelConfig, startDomainDeviceModel } from '@xenops/core/dm';
+import {
+  getDomain,
+  listDeviceAddresses,
+  readDomainConfig,
+  updateXlFile,
+} from '@xenops/core/domain';
+import { ConfigError, DeviceError, hasCode } from '@xenops/core/errors';
+import type { Host } from '@xenops/core/host';
+import { DOM0, type Domid } from '@xenops/core/ids';
+import { command, type Command, type CommandContext } from './command.ts';
+import { DOMID, flag, NUMBER, optional, required, TEXT, withDefault, word } from './option.ts';
+
+const MODES = ['r', 'w'] as const;
+const PHYS_TYPES = ['file', 'phy', 'phys', 'raw', 'qcow', 'qcow2', 'vhd', 'aio', 'nbd'] as const;
+const DEVICE_TYPES = ['disk', 'cdrom'] as const;
+const FORCE = flag('take it away without the guest: what it had not written is lost');
+
+const vbdOptions = {
+  domid: required(DOMID),
+  mode: optional(word(MODES, 'r: read-only, w: writable')),
+  phystype: optional(word(PHYS_TYPES, 'what the target is')),
+  physpath: withDefault(
+    {
+      ...TEXT,
+      doc: 'target: absolute path of the file or block device; empty for an empty CD drive',
+    },
+    '',
+  ),
+  virtpath: required({ ...TEXT, doc: 'name in the guest: xvda, hdc' }),
+  devtype: withDefault(word(DEVICE_TYPES, 'kind of drive'), 'disk'),
+  'backend-domid': withDefault({ ...DOMID, doc: 'domain that serves it' }, DOM0),
+} as const;
+
+const vifOptions = {
+  domid: required(DOMID),
+  devid: withDefault({ ...NUMBER, doc: 'number of the interface' }, 0),
+  mac: optional({ ...TEXT, doc: 'MAC address; a random one unless said' }),
+  netty: withDefault({ ...TEXT, doc: 'network: bridge:NAME or openvswitch:NAME' }, 'bridge:xenbr0'),
+  'backend-domid': withDefault({ ...DOMID, doc: 'domain that serves it' }, DOM0),
+  script: optional({ ...TEXT, doc: 'hotplug script in place of the native way' }),
+} as const;
+
+export const deviceCommands: readonly Command[] = [
+  command({
+    name: 'add_vbd',
+    aliases: ['disk-add'],
+    summary: 'attach a disk or CD drive',
+    changes: true,
+    options: {
+      ...vbdOptions,
+      script: optional({ ...TEXT, doc: 'hotplug script in place of the native way' }),
+    },
+    async run(host, values, context) {
+      const { domid, mode, phystype, physpath, virtpath, devtype, script } = values;
+      const { guestType } = await getDomain(host, domid);
+      if (mode === undefined || phystype === undefined) {
+        throw new ConfigError('CONFIG_BAD_VALUE', {
+          message: 'A disk needs --mode and --phystype',
+        });
+      }
+      const config: VbdConfig = {
+        vdev: virtpath,
+        target: physpath,
+        ...servedAs(phystype),
+        readOnly: mode === 'r',
+        isCdrom: devtype === 'cdrom',
+        backendDomid: values['backend-domid'],
+        ...(script === undefined ? {} : { script }),
+      };
+      const description = describeVbd({ domid, guestType }, config);
+      await attachDevice(host, description, { signal: context.signal });
+      await updateXlFile(host, domid);
+      if (context.json) context.out.json(description.address);
+    },
+  }),
+  command({
+    name: 'del_vbd',
+    aliases: ['disk-del'],
+    summary: 'detach a disk, with the consent of the guest unless forced',
+    changes: true,
+    options: { ...vbdOptions, force: FORCE },
+    async run(host, { domid, virtpath, force }, context) {
+      await detach(
+        host,
+        { domid, kind: 'vbd', devid: diskNumber(parseDiskName(virtpath)), force },
+        context,
+      );
+    },
+  }),
+  command({
+    name: 'add_vif',
+    summary: 'attach a network interface',
+    changes: true,
+    options: vifOptions,
+    async run(host, values, context) {
+      const { domid, devid, mac = randomMac(), netty, script } = values;
+      await getDomain(host, domid);
+      const description = describeVif(domid, {
+        devid,
+        mac,
+        network: networkOf(netty),
+        backendDomid: values['backend-domid'],
+        ...(script === undefined ? {} : { script }),
+      });
+      await attachDevice(host, description, { signal: context.signal });
+      await updateXlFile(host, domid);
+      if (context.json) context.out.json({ ...description.address, mac });
+    },
+  }),
+  command({
+    name: 'del_vif',
+    summary: 'detach a network interface, with the consent of the guest unless forced',
+    changes: true,
+    options: { ...vifOptions, force: FORCE },
+    async run(host, { domid, devid, force }, context) {
+      await detach(host, { domid, kind: 'vif', devid, force }, context);
+    },
+  }),
+  command({
+    name: 'add_dm',
+    summary:
+      'start the device model of a domain that has been built, and print the port of its screen',
+    changes: true,
+    options: {
+      domid: required(DOMID),
+      vcpus: optional({ ...NUMBER, doc: 'ignored; the domain says it' }),
+      memory: optional({ ...TEXT, doc: 'ignored; the domain says it' }),
+      boot: withDefault({ ...TEXT, doc: 'boot order: c disk, d CD, n network' }, 'cd'),
+      vnc: optional({ ...TEXT, doc: 'address of a VNC screen; none unless said' }),
+      kernel: optional({ ...TEXT, doc: 'kernel that the firmware starts in place of a disk' }),
+      ramdisk: optional({ ...TEXT, doc: 'its ramdisk' }),
+      cmdline: withDefault({ ...TEXT, doc: 'its command line' }, ''),
+    },
+    async run(host, { domid, boot, vnc, kernel, ramdisk, cmdline }, { out, json, signal }) {
+      const config = deviceModelConfig(domid, await readDomainConfig(host, domid), {
+        bootOrder: boot,
+        serials: ['pty'],
+        ...(vnc === undefined ? {} : { vnc: { listen: vnc } }),
+        ...(kernel === undefined
+          ? {}
+          : { directKernel: { kernelPath: kernel, ramdiskPath: ramdisk, cmdline } }),
+      });
+      await using model = await startDomainDeviceModel(host, config, { signal });
+      const screen = await model.vnc({ signal });
+      const serial = (await model.serialTerminals({ signal })).get(0);
+      if (json)
+        out.json({
+          domid,
+          pid: model.identity.pid,
+          vncPort: screen?.port ?? null,
+          serial: serial ?? null,
+        });
+      else out.line(String(screen?.port ?? -1));
+    },
+  }),
+];
+
+interface Detachment {
+  readonly domid: Domid;
+  readonly kind: 'vbd' | 'vif';
+  readonly devid: number;
+  readonly force: boolean;
+}
+
+async function detach(
+  host: Host,
+  { domid, kind, devid, force }: Detachment,
+  { out, json, signal }: CommandContext,
+): Promise<void> {
+  await getDomain(host, domid);
+  const devices = await listDeviceAddresses(host.store, domid);
+  const address = devices.find(
+    (device) =>
+      device.devid === devid &&
+      (device.kind === kind || (kind === 'vif' && device.kind === 'vwif')),
+  );
+  if (address === undefined) {
+    throw new DeviceError('DEVICE_NOT_FOUND', {
+      message: `Domain ${domid} has no ${kind} ${devid}; list_devices shows what it has`,
+      context: { domid, kind, devid },
+    });
+  }
+  await detachDevice(host, address, { mode: force ? 'force' : 'clean', signal });
+  await updateXlFile(host, domid).catch((error: unknown) => {
+    // The domain was made by neither us nor xl, so nobody keeps such a file.
+    if (!hasCode(error, 'DOMAIN_WRONG_STATE')) throw error;
+  });
+  if (json) out.json(address);
+}
+
+/** What the historical words for a target mean today. */
+function servedAs(phystype: (typeof PHYS_TYPES)[number]): Pick<VbdConfig, 'backend' | 'format'> {
+  switch (phystype) {
+    case 'file':
+    case 'phy':
+    case 'phys':
+    case 'raw':
+      return {};
+    case 'aio':
+      return { backend: 'qdisk' };
+    case 'nbd':
+      return { backend: 'nbd' };
+    case 'qcow':
+    case 'qcow2':
+    case 'vhd':
+      return { format: phystype satisfies DiskFormat };
+  }
+}
+
+function networkOf(text: string): Network {
+  const [, kind, bridge] = /^(bridge|openvswitch):(.+)$/.exec(text) ?? [];
+  if (bridge !== undefined)
+    return { kind: kind === 'openvswitch' ? 'openvswitch' : 'bridge', bridge };
+  throw new ConfigError('CONFIG_BAD_VALUE', {
+    message: `A network is bridge:NAME or openvswitch:NAME, not "${text}"`,
+    context: { netty: text },
+  });
+}
