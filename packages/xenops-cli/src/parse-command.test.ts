@@ -45,6 +45,7 @@ describe('the values of a command', () => {
     expect(parseCommand(ROW, ['-domid', '7'])).toEqual({
       kind: 'run',
       values: { domid: 7, memory: 262_144, name: undefined, sync: false },
+      words: [],
       global: { connect: undefined, timeoutMs: undefined, json: false, debug: false },
     });
   });

@@ -14,7 +14,12 @@ export interface GlobalValues {
 
 /** What came of the words. */
 export type Parsed =
-  | { readonly kind: 'run'; readonly values: Values<Options>; readonly global: GlobalValues }
+  | {
+      readonly kind: 'run';
+      readonly values: Values<Options>;
+      readonly words: readonly string[];
+      readonly global: GlobalValues;
+    }
   | { readonly kind: 'help'; readonly text: string }
   /** An option that does not exist or lacks its value. */
   | { readonly kind: 'bad-option'; readonly message: string }
@@ -33,7 +38,7 @@ export function parseCommand(row: Command, words: readonly string[]): Parsed {
       return { kind: 'help', text: parser.helpInformation() };
     return { kind: 'bad-option', message: error.message.replace(/^error: /, '') };
   }
-  return readValues(row, parser.opts(), choices);
+  return readValues(row, parser, choices);
 }
 
 /** The help text of one command. */
@@ -49,7 +54,10 @@ function buildParser(row: Command, choices: Map<string, string>): Parser {
     .allowExcessArguments(false)
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
   for (const [key, option] of Object.entries(row.options)) addOption(parser, key, option, choices);
+  if (row.takesWords !== undefined) parser.argument(`<${row.takesWords}...>`);
   for (const { flag, placeholder, doc } of GLOBAL_OPTIONS) {
+    // A command may give one of them a meaning of its own, as watchdog does with timeout.
+    if (flag in row.options) continue;
     parser.option(placeholder === undefined ? `--${flag}` : `--${flag} <${placeholder}>`, doc);
   }
   return parser;
@@ -87,11 +95,8 @@ function addOption(
   }
 }
 
-function readValues(
-  row: Command,
-  given: Readonly<Record<string, unknown>>,
-  choices: ReadonlyMap<string, string>,
-): Parsed {
+function readValues(row: Command, parser: Parser, choices: ReadonlyMap<string, string>): Parsed {
+  const given: Readonly<Record<string, unknown>> = parser.opts();
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(row.options)) {
     const taken = option.kind === 'choice' ? choices.get(key) : given[camelCase(key)];
@@ -109,7 +114,8 @@ function readValues(
       }
     }
   }
-  return withGlobals(values, given);
+  const { timeout: _own, ...common } = given;
+  return withGlobals(values, parser.args, 'timeout' in row.options ? common : given);
 }
 
 /** The key under which commander keeps an option: `backend-domid` is `backendDomid`. */
@@ -119,6 +125,7 @@ function camelCase(flag: string): string {
 
 function withGlobals(
   values: Record<string, unknown>,
+  words: readonly string[],
   given: Readonly<Record<string, unknown>>,
 ): Parsed {
   const { connect, timeout, json, debug } = given;
@@ -135,5 +142,5 @@ function withGlobals(
     debug: debug === true,
   };
   // Each value was read by the row of its own option.
-  return { kind: 'run', values: values as Values<Options>, global };
+  return { kind: 'run', values: values as Values<Options>, words, global };
 }

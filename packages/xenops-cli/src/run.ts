@@ -86,7 +86,7 @@ function reportUsage(
 async function execute(
   { environment, streams, signal, openHost = connect }: Invocation,
   row: Command,
-  { values, global }: Extract<Parsed, { kind: 'run' }>,
+  { values, words, global }: Extract<Parsed, { kind: 'run' }>,
 ): Promise<void> {
   await using host = await openHost({
     uri:
@@ -106,6 +106,7 @@ async function execute(
     out,
     json: global.json,
     signal,
+    words,
     timeoutMs: (defaultMs) => global.timeoutMs ?? defaultMs,
   });
 }

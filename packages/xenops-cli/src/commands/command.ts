@@ -20,6 +20,8 @@ export interface CommandContext {
   readonly json: boolean;
   /** Fires when the user interrupts. */
   readonly signal: AbortSignal;
+  /** Words after the options, for commands that take some. */
+  readonly words: readonly string[];
   /** The time-out of the command line, else this default. */
   readonly timeoutMs: (defaultMs: number) => number;
 }
@@ -30,6 +32,8 @@ export interface Command {
   readonly aliases: readonly string[];
   readonly summary: string;
   readonly options: Options;
+  /** What words after the options are, as the help calls them; without it there can be none. */
+  readonly takesWords: string | undefined;
   /** Commands that change something first finish what a dead process left undone. */
   readonly changes: boolean;
   readonly run: (host: Host, values: Values<Options>, context: CommandContext) => Promise<void>;
@@ -40,18 +44,20 @@ interface CommandRow<O extends Options> {
   readonly aliases?: readonly string[];
   readonly summary: string;
   readonly options: O;
+  readonly takesWords?: string;
   readonly changes: boolean;
   readonly run: (host: Host, values: Values<O>, context: CommandContext) => Promise<void>;
 }
 
 /** A row whose `run` gets its options typed by their own rows. */
 export function command<O extends Options>(row: CommandRow<O>): Command {
-  const { name, aliases = [], summary, options, changes } = row;
+  const { name, aliases = [], summary, options, takesWords, changes } = row;
   return {
     name,
     aliases,
     summary,
     options,
+    takesWords,
     changes,
     // The parser makes the values from these same option rows, so they have the types the rows say.
     run: (host, values, context) => row.run(host, values as Values<O>, context),

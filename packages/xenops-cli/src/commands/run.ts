@@ -1,8 +1,9 @@
 /** Commands on the life of a domain: pause, shut down, limits. */
-import { getDomain, requestShutdown, waitForShutdown } from '@xenops/core/domain';
+import { getDomain, requestShutdown, sendSysrq, waitForShutdown } from '@xenops/core/domain';
 import { DomainError } from '@xenops/core/errors';
+import { fullHypervisor } from '@xenops/core/host';
 import { command, type Command } from './command.ts';
-import { choice, DOMID, flag, MEMORY_KIB, required, withDefault } from './option.ts';
+import { choice, DOMID, flag, MEMORY_KIB, required, TEXT, withDefault } from './option.ts';
 
 /** How long a guest has to acknowledge, and then to be down (the time-outs of the historical utility). */
 const ACKNOWLEDGE_TIMEOUT_MS = 60_000;
@@ -87,6 +88,28 @@ export const runCommands: readonly Command[] = [
         });
       }
       await host.hypervisor.shutdown(domid, reason === 'halt' ? 'poweroff' : reason);
+    },
+  }),
+  command({
+    name: 'sysrq_domain',
+    aliases: ['sysrq'],
+    summary: 'send a Linux guest one of its emergency keys',
+    changes: true,
+    options: { domid: required(DOMID), key: required({ ...TEXT, doc: 'the key: one character' }) },
+    async run(host, { domid, key }) {
+      await sendSysrq(host, domid, key);
+    },
+  }),
+  command({
+    name: 'set_target',
+    summary: 'let a stub domain act for the guest that it serves',
+    changes: true,
+    options: { domid: required(DOMID), target: required({ ...DOMID, doc: 'the guest' }) },
+    async run(host, { domid, target }) {
+      await getDomain(host, domid);
+      await getDomain(host, target);
+      await fullHypervisor(host).setTarget(domid, target);
+      await host.store.setTarget(domid, target);
     },
   }),
   command({

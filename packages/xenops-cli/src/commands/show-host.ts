@@ -1,6 +1,9 @@
 /** Commands that show the host. */
 import { mibFromPagesDown, pagesFromKibDown } from '@xenops/core/units';
+import { diskNumber, findDiskName, formatDiskName, parseDiskName } from '@xenops/core/devices';
+import { fullHypervisor } from '@xenops/core/host';
 import { command, type Command } from './command.ts';
+import { NUMBER, required, word } from './option.ts';
 
 const pagesLine = (name: string, kib: number): string => {
   const pages = pagesFromKibDown(kib);
@@ -63,6 +66,90 @@ export const showHostCommands: readonly Command[] = [
       const words = capabilities.split(' ').filter((word) => word !== '');
       if (json) out.json(words);
       else out.line(words.join(' '));
+    },
+  }),
+  command({
+    name: 'debugkeys',
+    summary: "send keys to Xen's own console, as if typed there; dmesg shows what they say",
+    changes: true,
+    takesWords: 'KEYS',
+    options: {},
+    async run(host, _values, { words }) {
+      for (const keys of words) await fullHypervisor(host).sendDebugKeys(keys);
+    },
+  }),
+  command({
+    name: 'getenforce',
+    summary: 'print whether FLASK enforces its policy',
+    changes: false,
+    options: {},
+    async run(host, _values, { out, json }) {
+      const enforcing = await fullHypervisor(host).flaskEnforcing();
+      if (json) out.json({ enforcing });
+      else out.line(enforcing ? 'Enforcing' : 'Permissive');
+    },
+  }),
+  command({
+    name: 'setenforce',
+    summary: 'let FLASK enforce its policy, or only report',
+    changes: true,
+    options: { enforce: required(word(['0', '1'] as const, '1: enforce, 0: only report')) },
+    async run(host, { enforce }) {
+      await fullHypervisor(host).setFlaskEnforcing(enforce === '1');
+    },
+  }),
+  command({
+    name: 'watchdog',
+    summary:
+      'arm, renew or end a watchdog of this domain, which Xen ends when it is not renewed; prints its number',
+    changes: true,
+    options: {
+      slot: required({ ...NUMBER, doc: 'number of the watchdog; 0 for a new one' }),
+      timeout: required({ ...NUMBER, doc: 'seconds until it bites; 0 ends it' }),
+    },
+    async run(host, { slot, timeout }, { out, json }) {
+      const id = await fullHypervisor(host).watchdog(slot, timeout);
+      if (json) out.json({ id });
+      else out.line(String(id));
+    },
+  }),
+  command({
+    name: 'topology',
+    summary: 'show where each cpu sits, and the NUMA nodes',
+    changes: false,
+    options: {},
+    async run(host, _values, { out, json }) {
+      const hypervisor = fullHypervisor(host);
+      const cpus = await hypervisor.cpuTopology();
+      const nodes = await hypervisor.numaNodes();
+      if (json) {
+        out.json({ cpus, nodes });
+        return;
+      }
+      for (const { cpu, core, socket, node } of cpus) {
+        out.line(`cpu: ${cpu}  core: ${core}  socket: ${socket}  node: ${node}`);
+      }
+      for (const { node, totalMemoryKib, freeMemoryKib, distances } of nodes) {
+        out.line(
+          `node: ${node}  total: ${totalMemoryKib} KiB  free: ${freeMemoryKib} KiB  distances: ${distances.join(' ')}`,
+        );
+      }
+    },
+  }),
+  command({
+    name: 'test',
+    summary: 'turn names of disks into their numbers and back',
+    changes: false,
+    options: {},
+    run(_host, _values, { out, json }) {
+      const rows = ['sda2', 'sda', 'xvdd', 'xvda1', 'hda', 'hdc1'].map((name) => {
+        const number = diskNumber(parseDiskName(name));
+        const found = findDiskName(number);
+        return { name, number, back: found === undefined ? null : formatDiskName(found) };
+      });
+      if (json) out.json(rows);
+      else for (const { name, number, back } of rows) out.line(`${name} -> ${number} -> ${back}`);
+      return Promise.resolve();
     },
   }),
 ];

@@ -18,6 +18,10 @@ export interface RequestHeader {
 export interface ConnectionSink {
   reply(header: RequestHeader, answer: Answer): void;
   event(path: string, token: string): void;
+  /** Bytes of replies and events that the client has not taken. */
+  readonly waitingBytes: number;
+  /** How many of them are replies. */
+  readonly waitingReplies: number;
   /** The store has dropped the connection. */
   closed(): void;
 }
@@ -33,6 +37,10 @@ export class Connection implements Identity {
   readonly watches: Map<string, RegisteredWatch> = new Map<string, RegisteredWatch>();
   readonly transactions: Map<number, Transaction> = new Map<number, Transaction>();
   target: Connection | undefined;
+  /** Paths and tokens of its watches. */
+  watchBytes = 0;
+  /** Records that its open transactions have changed. */
+  transactionBytes = 0;
   #nextTransactionId = 1;
 
   constructor(domid: number, sink: ConnectionSink) {

@@ -1,22 +1,22 @@
-/** CONTROL requests, those of the C xenstored that make sense without a process of its own. */
+/**
+ * CONTROL requests with the commands, the answers and the words of the C xenstored (tools/xenstore/xenstored_control.c),
+ * as far as they mean something without a process and a trace file of its own: `logfile` and `live-update` are not
+ * there, `log` is taken and changes nothing, and `memreport` answers as the C daemon does that has no trace file.
+ */
 import type { Answer, Connection } from './connection.ts';
-import { atoi } from './domain-requests.ts';
-import type { DomainTable } from './domains.ts';
-import {
-  NODE_BYTES,
-  NODES_PER_DOMAIN,
-  NODES_PER_TRANSACTION,
-  PATH_BYTES,
-  PERMISSIONS_PER_NODE,
-  TRANSACTIONS_PER_DOMAIN,
-  WATCHES_PER_DOMAIN,
-} from './limits.ts';
+import { memoryBytesOf, type DomainTable, type StoreDomain } from './domains.ts';
+import { atoi } from './node-path.ts';
 import { OK } from './node-requests.ts';
+import type { Quotas } from './quotas.ts';
+import { findTreeFaults } from './tree-check.ts';
+import type { Tree } from './tree.ts';
 
 export interface ControlContext {
+  readonly tree: Tree;
   readonly domains: DomainTable;
-  /** Takes the text of `print`. */
-  readonly print: (text: string) => void;
+  readonly quotas: Quotas;
+  /** Takes the text of `print`, and what `check` finds. */
+  readonly log: (text: string) => void;
 }
 
 interface Command {
@@ -24,20 +24,30 @@ interface Command {
   readonly run: (context: ControlContext, words: readonly string[]) => Answer;
 }
 
-const QUOTAS: readonly (readonly [name: string, value: number, description: string])[] = [
-  ['nodes', NODES_PER_DOMAIN, 'Nodes per domain'],
-  ['watches', WATCHES_PER_DOMAIN, 'Watches per domain'],
-  ['transactions', TRANSACTIONS_PER_DOMAIN, 'Transactions per domain'],
-  ['transaction-nodes', NODES_PER_TRANSACTION, 'Max. number of accessed nodes per transaction'],
-  ['node-size', NODE_BYTES, 'Max. size of a node'],
-  ['path-max', PATH_BYTES, 'Max. length of a node path'],
-  ['permissions', PERMISSIONS_PER_NODE, 'Max. number of permissions per node'],
+type QuotaRow = readonly [name: string, key: keyof Quotas, description: string];
+
+const HARD_QUOTAS: readonly QuotaRow[] = [
+  ['nodes', 'nodes', 'Nodes per domain'],
+  ['watches', 'watches', 'Watches per domain'],
+  ['transactions', 'transactions', 'Transactions per domain'],
+  ['outstanding', 'outstanding', 'Outstanding requests per domain'],
+  ['transaction-nodes', 'transactionNodes', 'Max. number of accessed nodes per transaction'],
+  ['memory', 'memoryBytes', 'Total Xenstore memory per domain (error level)'],
+  ['node-size', 'nodeBytes', 'Max. size of a node'],
+  ['path-max', 'pathBytes', 'Max. length of a node path'],
+  ['permissions', 'permissions', 'Max. number of permissions per node'],
+];
+const SOFT_QUOTAS: readonly QuotaRow[] = [
+  ['memory', 'memoryWarningBytes', 'Total Xenstore memory per domain (warning level)'],
 ];
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
-  ['check', { parameters: '', run: (_, words) => (words.length === 0 ? OK : 'EINVAL') }],
+  ['check', { parameters: '', run: check }],
+  ['log', { parameters: 'on|off', run: log }],
+  ['memreport', { parameters: '', run: () => 'EINVAL' }],
   ['print', { parameters: '<string>', run: print }],
-  ['quota', { parameters: '[<domid>]', run: quota }],
+  ['quota', { parameters: '[set <name> <val>|<domid>]', run: quota }],
+  ['quota-soft', { parameters: '[set <name> <val>]', run: softQuota }],
   ['help', { parameters: '', run: help }],
 ] as const satisfies readonly (readonly [string, Command])[]);
 
@@ -47,29 +57,75 @@ export function control(context: ControlContext, words: readonly string[]): Answ
   return COMMANDS.get(name)?.run(context, parameters) ?? 'EINVAL';
 }
 
-function print({ print: write }: ControlContext, words: readonly string[]): Answer {
-  const [text] = words;
-  if (text === undefined || words.length !== 1) return 'EINVAL';
-  write(text);
+function check({ tree, log: write }: ControlContext, words: readonly string[]): Answer {
+  if (words.length > 0) return 'EINVAL';
+  for (const fault of findTreeFaults(tree)) write(`check: ${fault}`);
   return OK;
 }
 
-function quota({ domains }: ControlContext, words: readonly string[]): Answer {
-  const [domidText] = words;
-  if (domidText === undefined) {
-    return text(QUOTAS.map(([name, value, what]) => `${name.padEnd(17)}: ${pad(value)} ${what}\n`));
-  }
-  const domain = domains.find(atoi(domidText));
-  if (domain === undefined || words.length !== 1) return words.length === 1 ? 'ENOENT' : 'EINVAL';
-  const holds = (connection: Connection | undefined): readonly [string, number][] => [
-    ['nodes', domain.owned.size],
+function log(_: ControlContext, words: readonly string[]): Answer {
+  const [word] = words;
+  return words.length === 1 && (word === 'on' || word === 'off') ? OK : 'EINVAL';
+}
+
+function print({ log: write }: ControlContext, words: readonly string[]): Answer {
+  const [what] = words;
+  if (what === undefined || words.length !== 1) return 'EINVAL';
+  write(`control: ${what}`);
+  return OK;
+}
+
+function quota(context: ControlContext, words: readonly string[]): Answer {
+  const [first, ...more] = words;
+  if (first === undefined) return listQuotas(context, HARD_QUOTAS);
+  if (first === 'set') return setQuota(context, HARD_QUOTAS, more);
+  if (more.length > 0) return 'EINVAL';
+  const domain = context.domains.find(atoi(first) >>> 0);
+  return domain === undefined ? 'ENOENT' : usage(context, domain);
+}
+
+function softQuota(context: ControlContext, words: readonly string[]): Answer {
+  const [first, ...more] = words;
+  if (first === undefined) return listQuotas(context, SOFT_QUOTAS);
+  return first === 'set' ? setQuota(context, SOFT_QUOTAS, more) : 'EINVAL';
+}
+
+function listQuotas({ quotas }: ControlContext, rows: readonly QuotaRow[]): Answer {
+  const lines = rows.map(
+    ([name, key, what]) => `${name.padEnd(17)}: ${pad(quotas[key])} ${what}\n`,
+  );
+  return text(['Quota settings:\n', ...lines]);
+}
+
+function setQuota(
+  { quotas }: ControlContext,
+  rows: readonly QuotaRow[],
+  words: readonly string[],
+): Answer {
+  const [name, valueText = '', ...more] = words;
+  const value = atoi(valueText);
+  const row = rows.find(([known]) => known === name);
+  if (row === undefined || value < 1 || more.length > 0) return 'EINVAL';
+  quotas[row[1]] = value;
+  return OK;
+}
+
+/** What a domain holds, as `quota DOMID` shows it. */
+function usage({ tree, domains }: ControlContext, domain: StoreDomain): Answer {
+  const connection: Connection | undefined = domain.connection;
+  const counts: readonly (readonly [string, number])[] = [
+    ['nodes', domain.domid === 0 ? tree.size - ownedByGuests(domains) : domain.owned.size],
     ['watches', connection?.watches.size ?? 0],
     ['transactions', connection?.transactions.size ?? 0],
+    ['outstanding', connection?.sink.waitingReplies ?? 0],
+    ['memory', memoryBytesOf(domain)],
   ];
-  const lines = holds(domain.connection).map(
-    ([name, count]) => `${name.padEnd(16)}: ${pad(count)}\n`,
-  );
+  const lines = counts.map(([name, count]) => `${name.padEnd(16)}: ${pad(count)}\n`);
   return text([`Domain ${domain.domid}:\n`, ...lines]);
+}
+
+function ownedByGuests(domains: DomainTable): number {
+  return domains.list().reduce((sum, { owned }) => sum + owned.size, 0);
 }
 
 function help(_: ControlContext, words: readonly string[]): Answer {
@@ -78,4 +134,4 @@ function help(_: ControlContext, words: readonly string[]): Answer {
 }
 
 const pad = (value: number): string => String(value).padStart(8);
-const text = (lines: readonly string[]): Uint8Array => Buffer.from(`${lines.join('')}\0`);
+const text = (lines: readonly string[]): Uint8Array => Buffer.from(`${lines.join('')}\0`, 'latin1');

@@ -6,6 +6,7 @@ import { Connection, type ConnectionSink } from './connection.ts';
 import type { DomainTable, StoreDomain } from './domains.ts';
 import { removeTree } from './node-requests.ts';
 import type { Tree } from './tree.ts';
+import { forgetHoldings } from './watch-requests.ts';
 import type { WatchRegistry } from './watches.ts';
 
 export interface DomainLifeParts {
@@ -39,9 +40,11 @@ export class DomainLife {
     return true;
   }
 
-  /** Dom0 is there from the start. */
-  introduceDom0(): void {
-    this.#parts.domains.remember(0).isIntroduced = true;
+  /** Dom0 is there from the start, with a connection besides those of its sockets. */
+  introduceDom0(sink: ConnectionSink): void {
+    const dom0 = this.#parts.domains.remember(0);
+    dom0.isIntroduced = true;
+    dom0.connection = new Connection(0, sink);
   }
 
   /** Looks at all domains again, as the daemon does when Xen says that one has shut down or gone. */
@@ -81,8 +84,7 @@ export class DomainLife {
   /** Takes from a connection all it holds and tells its other side. */
   drop(connection: Connection | undefined): void {
     if (connection === undefined) return;
-    this.#parts.watches.removeAll(connection);
-    connection.transactions.clear();
+    forgetHoldings(connection, this.#parts.watches);
     for (const { connection: other } of this.#parts.domains.list()) {
       if (other?.target === connection) other.target = undefined;
     }
@@ -100,8 +102,6 @@ export class DomainLife {
   }
 
   #reset({ connection }: StoreDomain): void {
-    if (connection === undefined) return;
-    this.#parts.watches.removeAll(connection);
-    connection.transactions.clear();
+    if (connection !== undefined) forgetHoldings(connection, this.#parts.watches);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { DOMID_SELF } from './limits.ts';
 import type { Answer } from './connection.ts';
-import { domainPath } from './node-path.ts';
+import { atoi, domainPath } from './node-path.ts';
 import { OK } from './node-requests.ts';
 import type { DomainTable } from './domains.ts';
 import type { DomainLife } from './domain-life.ts';
@@ -56,9 +56,4 @@ export function isDomainIntroduced({ domains }: DomainCaller, domidText: string)
 
 export function getDomainPath(domidText: string): Answer {
   return Buffer.from(`${domainPath(atoi(domidText) >>> 0)}\0`);
-}
-
-/** The number at the start of a text, 0 when there is none. */
-export function atoi(text: string): number {
-  return Number(/^\s*([-+]?[0-9]+)/.exec(text)?.[1] ?? 0) | 0;
 }

@@ -3,6 +3,8 @@
  * is that of the tree when the store first heard of it; what is older was not meant for it.
  */
 import type { Connection } from './connection.ts';
+import type { IsCurrent } from './rights.ts';
+import type { StoreNode } from './store-node.ts';
 
 /** What the hypervisor says of a domid. */
 export type DomainPresence = 'absent' | 'alive' | 'shutdown' | 'dying';
@@ -13,6 +15,11 @@ export interface StoreDomain {
   readonly generation: number;
   /** Paths of the nodes it owns; only kept for guests. */
   readonly owned: Set<string>;
+  /** Their records and paths. */
+  ownedBytes: number;
+  /** It has been reported that the domain has passed the warning level, or the limit, of memory. */
+  isMemoryWarned: boolean;
+  isMemoryStopped: boolean;
   isIntroduced: boolean;
   /** Its shutdown has been announced. */
   isShutdown: boolean;
@@ -54,6 +61,9 @@ export class DomainTable {
       domid,
       generation: this.#nextGeneration(),
       owned: new Set(),
+      ownedBytes: 0,
+      isMemoryWarned: false,
+      isMemoryStopped: false,
       isIntroduced: false,
       isShutdown: false,
       connection: undefined,
@@ -78,17 +88,32 @@ export class DomainTable {
   }
 
   /** Whether an entry made at `generation` is meant for the domain that has this number now. */
-  isCurrent(domid: number, generation: number): boolean {
+  readonly isCurrent: IsCurrent = (domid, generation) => {
     const domain = this.#domains.get(domid);
     return domain !== undefined && domain.generation <= generation;
+  };
+
+  /** Notes that a node is another one now; undefined stands for no node. */
+  replaceNode(path: string, before: StoreNode | undefined, after: StoreNode | undefined): void {
+    const giver = this.#ownerOf(before);
+    const taker = this.#ownerOf(after);
+    if (giver !== undefined) giver.ownedBytes -= before?.storedBytes ?? 0;
+    if (taker !== undefined) taker.ownedBytes += after?.storedBytes ?? 0;
+    if (giver === taker) return;
+    if (giver?.domid !== 0) giver?.owned.delete(path);
+    if (taker?.domid !== 0) taker?.owned.add(path);
   }
 
-  /** Notes that a node has changed hands; undefined stands for no node. */
-  changeOwner(path: string, before: number | undefined, after: number | undefined): void {
-    if (before === after) return;
-    if (before !== undefined && before !== 0) this.#domains.get(before)?.owned.delete(path);
-    if (after !== undefined && after !== 0) this.#domains.get(after)?.owned.add(path);
+  #ownerOf(node: StoreNode | undefined): StoreDomain | undefined {
+    return node === undefined ? undefined : this.#domains.get(node.permissions[0].domid);
   }
+}
+
+/** All that a domain has here, as its memory quota counts it. */
+export function memoryBytesOf({ ownedBytes, connection }: StoreDomain): number {
+  if (connection === undefined) return ownedBytes;
+  const { watchBytes, transactionBytes, sink } = connection;
+  return ownedBytes + watchBytes + transactionBytes + sink.waitingBytes;
 }
 
 function hasConnection(domain: StoreDomain): domain is StoreDomain & { connection: Connection } {

@@ -8,7 +8,11 @@ import type { Xenstored } from './xenstored.ts';
 /** A connector to privileged connections. */
 export function inProcessConnector(xenstored: Xenstored): Connector {
   return async (handlers) => {
-    const session = openSession(xenstored, handlers.onData, () => handlers.onClose());
+    const session = openSession(xenstored, {
+      mayDeliver: () => true,
+      onData: handlers.onData,
+      onClosed: () => handlers.onClose(),
+    });
     session.bind(xenstored.connect(session));
     return transportOf(session, () => {
       session.end();
@@ -25,14 +29,15 @@ export class GuestRing {
   readonly session: Session;
   readonly #findConnection: () => Connection | undefined;
   #handlers: TransportHandlers | undefined;
+  #isReading = true;
 
   constructor(xenstored: Xenstored, domid: number) {
     this.#findConnection = () => xenstored.findGuestConnection(domid);
-    this.session = openSession(
-      xenstored,
-      (chunk) => this.#handlers?.onData(chunk),
-      () => this.#handlers?.onClose(),
-    );
+    this.session = openSession(xenstored, {
+      mayDeliver: () => this.#isReading,
+      onData: (chunk) => this.#handlers?.onData(chunk),
+      onClosed: () => this.#handlers?.onClose(),
+    });
   }
 
   /** A connector for the guest's driver; the ring has one user at a time. */
@@ -50,19 +55,37 @@ export class GuestRing {
       handlers.onClose();
     });
   };
+
+  /** Makes the guest leave what comes in the ring, or take it again. */
+  setReading(isReading: boolean): void {
+    this.#isReading = isReading;
+    if (isReading) deliver(this.session, (chunk) => this.#handlers?.onData(chunk));
+  }
 }
 
-function openSession(
-  xenstored: Xenstored,
-  onData: (chunk: Uint8Array) => void,
-  onClosed: () => void,
-): Session {
+interface SessionEnd {
+  /** Whether output is taken now; what is not waits in the session. */
+  readonly mayDeliver: () => boolean;
+  readonly onData: (chunk: Uint8Array) => void;
+  readonly onClosed: () => void;
+}
+
+function openSession(xenstored: Xenstored, { mayDeliver, onData, onClosed }: SessionEnd): Session {
   const session: Session = new Session(xenstored, {
     // As on a socket, an answer never comes before the call that asked has returned.
-    onOutput: () => queueMicrotask(() => onData(session.takeOutput())),
+    onOutput: () =>
+      queueMicrotask(() => {
+        if (mayDeliver()) deliver(session, onData);
+      }),
     onClosed,
   });
   return session;
+}
+
+/** Hands over what waits, which lets requests go on that waited for it. */
+function deliver(session: Session, onData: (chunk: Uint8Array) => void): void {
+  if (session.waitingBytes > 0) onData(session.takeOutput());
+  session.proceed();
 }
 
 function transportOf(session: Session, close: () => void): Transport {

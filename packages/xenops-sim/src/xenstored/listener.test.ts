@@ -5,6 +5,7 @@ import path from 'node:path';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { encodeRequest, FrameDecoder, type Request } from '@xenops/core/xenstore/wire';
+import { OUTPUT_DROP_BYTES } from './limits.ts';
 import { listenForStoreClients, type XenstoredListener } from './listener.ts';
 import { StoreHarness } from './store-harness.test-helper.ts';
 
@@ -136,6 +137,27 @@ test('a client that reads nothing holds up nobody', async () => {
     expect(await talk(busy, writes)).toHaveLength(500);
   }
   deaf.destroy();
+  busy.destroy();
+});
+
+test('a client that leaves too many events unread is dropped', async () => {
+  const [deaf, busy] = [await connect(), await connect()];
+  await talk(deaf, [{ name: 'watch', path: '/', token: 't'.repeat(4000) }], 2);
+  deaf.pause();
+  const dropped = once(deaf, 'close');
+  const value = Buffer.from('x');
+  const requests = (2 * OUTPUT_DROP_BYTES) / 4000;
+  for (let written = 0; written < requests; written += 500) {
+    const writes = Array.from({ length: 500 }, (_, index) => ({
+      name: 'write' as const,
+      path: `/n/${written + index}`,
+      value,
+    }));
+    expect(await talk(busy, writes)).toHaveLength(500);
+  }
+  deaf.resume();
+  await dropped;
+  expect(listener.connectionCount).toBe(1);
   busy.destroy();
 });
 

@@ -49,23 +49,39 @@ export async function listenForStoreClients(options: ListenerOptions): Promise<X
   };
 }
 
-/** Who has output that is not handed to the kernel yet. Sent at the end of a batch of requests, or of the turn. */
+/**
+ * Who has output that is not handed to the kernel yet. It is sent when the requests that came in one piece are all
+ * answered, or at the end of the turn when something else than a request has made it.
+ */
 class UnsentClients {
   readonly #clients = new Set<Client>();
   #isScheduled = false;
+  #isBatch = false;
 
   add(client: Client): void {
     this.#clients.add(client);
-    if (this.#isScheduled) return;
+    if (this.#isBatch || this.#isScheduled) return;
     this.#isScheduled = true;
-    queueMicrotask(() => this.#send());
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#send();
+    });
+  }
+
+  /** Runs what answers requests, and sends all that it has made. */
+  batch(answer: () => void): void {
+    this.#isBatch = true;
+    try {
+      answer();
+    } finally {
+      this.#isBatch = false;
+      this.#send();
+    }
   }
 
   #send(): void {
-    this.#isScheduled = false;
-    const clients = [...this.#clients];
+    for (const client of this.#clients) client.send();
     this.#clients.clear();
-    for (const client of clients) client.send();
   }
 }
 
@@ -77,12 +93,13 @@ class Client {
 
   constructor(xenstored: Xenstored, socket: Socket, unsent: UnsentClients) {
     this.#socket = socket;
-    this.#session = new Session(xenstored, {
+    const session: Session = new Session(xenstored, {
       onOutput: () => unsent.add(this),
       onClosed: () => socket.destroy(),
     });
-    this.#session.bind(xenstored.connect(this.#session));
-    socket.on('data', (chunk) => this.#receive(chunk));
+    this.#session = session;
+    session.bind(xenstored.connect(session));
+    socket.on('data', (chunk) => unsent.batch(() => session.receive(chunk)));
     socket.on('drain', () => {
       this.#isBlocked = false;
       socket.resume();
@@ -93,13 +110,13 @@ class Client {
   }
 
   send(): void {
-    const bytes = this.#session.outputBytes;
+    const bytes = this.#session.waitingBytes;
     if (bytes === 0) return;
     if (!this.#isBlocked) {
-      this.#isBlocked = !this.#socket.write(this.#session.takeOutput());
-    } else if (bytes > OUTPUT_DROP_BYTES) {
+      this.#session.sendOutput(this.#write);
+    } else if (bytes >= OUTPUT_DROP_BYTES) {
       this.#socket.destroy();
-    } else if (bytes > OUTPUT_PAUSE_BYTES) {
+    } else if (bytes >= OUTPUT_PAUSE_BYTES) {
       this.#socket.pause();
     }
   }
@@ -112,12 +129,9 @@ class Client {
     this.#socket.destroy();
   }
 
-  #receive(chunk: Uint8Array): void {
-    try {
-      this.#session.receive(chunk);
-    } catch {
-      // A frame over the limit: the stream cannot be read any further, and the C daemon drops such a client too.
-      this.#socket.destroy();
-    }
-  }
+  /** Whether the kernel has taken all of it already, as it mostly has. */
+  readonly #write = (piece: Buffer): boolean => {
+    this.#isBlocked = !this.#socket.write(piece);
+    return this.#socket.writableLength === 0;
+  };
 }

@@ -5,8 +5,9 @@
 import { PAYLOAD_BYTES_MAX, type WireError } from '@xenops/core/xenstore/wire';
 import type { Answer, Connection } from './connection.ts';
 import type { DomainTable } from './domains.ts';
-import { NODE_BYTES, NODES_PER_DOMAIN, PERMISSIONS_PER_NODE } from './limits.ts';
-import { baseName, canonicalPath, childPath, isNodePath, parentPath } from './node-path.ts';
+import type { MemoryQuota } from './memory-quota.ts';
+import { atoi, baseName, canonicalPath, childPath, isNodePath, parentPath } from './node-path.ts';
+import type { Quotas } from './quotas.ts';
 import {
   currentPermissions,
   OWNER,
@@ -18,17 +19,20 @@ import {
   type PermissionList,
 } from './rights.ts';
 import { ChildNames, recordBytes, type NodeContent, type StoreNode } from './store-node.ts';
-import { isNode, type View } from './view.ts';
+import { isNode, type Change, type View } from './view.ts';
 
 /** Who asks, and what it sees. */
 export interface NodeCaller {
   readonly connection: Connection;
   readonly view: View;
   readonly domains: DomainTable;
+  readonly quotas: Quotas;
+  readonly memory: MemoryQuota;
 }
 
 export const OK: Uint8Array = Buffer.from('OK\0');
 const EMPTY: Uint8Array = new Uint8Array(0);
+const CHANGED: Change = {};
 
 export function read(caller: NodeCaller, path: string): Answer {
   const node = getNode(caller, absolute(caller, path), READ);
@@ -46,7 +50,7 @@ export function directoryPart(caller: NodeCaller, path: string, offsetText: stri
   if (!isNode(node)) return node;
   const generation = Buffer.from(`${node.generation}\0`);
   const names = node.children.encode();
-  const offset = Number.parseInt(offsetText, 10) || 0;
+  const offset = atoi(offsetText);
   if (offset < 0 || offset >= names.length) return Buffer.concat([generation, END_OF_LIST]);
   const bytesMax = PAYLOAD_BYTES_MAX - generation.length - 1;
   // Whole names only: up to the last terminator that fits.
@@ -57,16 +61,15 @@ export function directoryPart(caller: NodeCaller, path: string, offsetText: stri
 
 const END_OF_LIST: Uint8Array = Buffer.of(0);
 
+/** Keeps the value, which must not change any more. */
 export function write(caller: NodeCaller, relative: string, value: Uint8Array): Answer {
   const path = absolute(caller, relative);
   const node = getNode(caller, path, WRITE);
-  // The value is a view of the buffer that the request came in.
-  const owned = Buffer.from(value);
-  if (!isNode(node)) return node === 'ENOENT' ? create(caller, path, owned) : node;
+  if (!isNode(node)) return node === 'ENOENT' ? create(caller, path, value) : node;
   const { permissions, children } = node;
-  const refusal = update(caller, path, { value: owned, permissions, children });
+  const refusal = update(caller, path, { value, permissions, children });
   if (refusal !== undefined) return refusal;
-  caller.view.announce(path, {});
+  caller.view.announce(path, CHANGED);
   return OK;
 }
 
@@ -117,10 +120,10 @@ export function setPermissions(
 
 /** A new list, checked against the domains that there are; entries for none are void, an owner must exist. */
 export function checkPermissions(
-  { connection, domains }: Pick<NodeCaller, 'connection' | 'domains'>,
+  { connection, domains, quotas }: Pick<NodeCaller, 'connection' | 'domains' | 'quotas'>,
   texts: readonly string[],
 ): PermissionList | WireError {
-  if (!connection.isPrivileged && texts.length > PERMISSIONS_PER_NODE) return 'ENOSPC';
+  if (!connection.isPrivileged && texts.length > quotas.permissions) return 'ENOSPC';
   const list = parsePermissionList(texts);
   if (list === undefined) return 'EINVAL';
   const [owner, ...listed] = list;
@@ -180,31 +183,33 @@ function listTree(view: View, root: string): readonly [string, StoreNode][] | Wi
  * The node, if the caller has all of `rights`. Without them, or without a node, the error tells nothing that the first
  * existing node above would not let the caller see.
  */
-function getNode(
-  { connection, view, domains }: NodeCaller,
-  path: string,
-  rights: number,
-): StoreNode | WireError {
-  if (!isNodePath(path)) return 'EINVAL';
-  const isCurrent = (domid: number, generation: number): boolean =>
-    domains.isCurrent(domid, generation);
+function getNode(caller: NodeCaller, path: string, rights: number): StoreNode | WireError {
+  const { connection, view, domains } = caller;
+  // What the tree has is well-formed; a transaction keeps what it is asked for, so it is asked for nothing else.
+  if (view.isTransaction && !isValid(caller, path)) return 'EINVAL';
   const node = view.read(path);
   if (isNode(node)) {
     if (connection.isPrivileged) return node;
-    if ((rightsOf(connection, node, isCurrent) & rights) === rights) return node;
+    if ((rightsOf(connection, node, domains.isCurrent) & rights) === rights) return node;
   } else if (node !== 'ENOENT') {
     return node;
+  } else if (!isValid(caller, path)) {
+    return 'EINVAL';
   }
   for (let at = path; at !== '/';) {
     at = parentPath(at);
     const above = view.read(at);
     if (isNode(above)) {
-      const mayKnow = (rightsOf(connection, above, isCurrent) & rights) !== 0;
+      const mayKnow = (rightsOf(connection, above, domains.isCurrent) & rights) !== 0;
       return mayKnow && !isNode(node) ? node : 'EACCES';
     }
     if (above !== 'ENOENT') return above;
   }
   return 'EACCES';
+}
+
+function isValid({ quotas }: NodeCaller, path: string): boolean {
+  return isNodePath(path, quotas.pathBytes);
 }
 
 /** Makes the node and those missing above it, which take over the list of the first one that is there. */
@@ -245,48 +250,67 @@ interface Creation {
   readonly value: Uint8Array;
 }
 
-/** Quotas of a creation: how many nodes, and how large each record becomes. */
+/** Quotas of a creation: how many nodes, how large each record becomes, and the memory of all. */
 function checkCreation(
-  { connection, view, domains }: NodeCaller,
+  caller: NodeCaller,
   { missing, parent, permissions, value }: Creation,
 ): WireError | undefined {
-  if (connection.isPrivileged) return undefined;
-  const owned = domains.find(connection.domid)?.owned.size ?? 0;
-  // Those of a transaction count together at its end.
-  const created = view.isTransaction ? 1 : missing.length;
-  if (owned + created > NODES_PER_DOMAIN) return 'ENOSPC';
-  const isTooBig = missing.some((path, index) => {
+  const { connection, view, domains, quotas } = caller;
+  const contents = missing.map((path, index) => {
     const below = missing[index - 1];
     const childBytes = below === undefined ? 0 : baseName(below).length + 1;
-    const content = below === undefined ? value : EMPTY;
-    return recordBytes({ permissions, value: content, childBytes }) >= NODE_BYTES;
+    return { path, permissions, value: below === undefined ? value : EMPTY, childBytes };
   });
   const childBytes = parent.children.bytes + baseName(missing.at(-1) ?? '').length + 1;
-  if (!isTooBig && recordBytes({ ...parent, childBytes }) < NODE_BYTES) return undefined;
-  view.fail();
-  return 'ENOSPC';
-}
-
-/** Replaces a node that is there, if its record stays below the quota. */
-function update(
-  { connection, view }: NodeCaller,
-  path: string,
-  content: NodeContent,
-): WireError | undefined {
   if (!connection.isPrivileged) {
-    const { permissions, value, children } = content;
-    if (recordBytes({ permissions, value, childBytes: children.bytes }) >= NODE_BYTES) {
+    const owned = domains.find(connection.domid)?.owned.size ?? 0;
+    // Those of a transaction count together at its end.
+    const created = view.isTransaction ? 1 : missing.length;
+    if (owned + created > quotas.nodes) return 'ENOSPC';
+    const records = [...contents, { ...parent, childBytes }].map(recordBytes);
+    if (records.some((bytes) => bytes >= quotas.nodeBytes)) {
       view.fail();
       return 'ENOSPC';
     }
+  }
+  const bytes = contents.reduce((sum, node) => sum + node.path.length + recordBytes(node), 0);
+  return checkMemory(caller, permissions[0].domid, bytes);
+}
+
+/** Replaces a node that is there, if its record stays below the quota. */
+function update(caller: NodeCaller, path: string, content: NodeContent): WireError | undefined {
+  const { connection, view, quotas } = caller;
+  const { permissions, value, children } = content;
+  if (!connection.isPrivileged || permissions[0].domid !== 0) {
+    const bytes = recordBytes({ permissions, value, childBytes: children.bytes });
+    if (!connection.isPrivileged && bytes >= quotas.nodeBytes) {
+      view.fail();
+      return 'ENOSPC';
+    }
+    const before = view.read(path);
+    const added = bytes + path.length - (isNode(before) ? before.storedBytes : 0);
+    const refusal = checkMemory(caller, permissions[0].domid, added);
+    if (refusal !== undefined) return refusal;
   }
   view.put(path, content);
   return undefined;
 }
 
+/** Whether so many bytes more are too many: for the owner of the nodes, or for whoever holds them in a transaction. */
+function checkMemory(
+  { connection, view, memory }: NodeCaller,
+  owner: number,
+  bytes: number,
+): WireError | undefined {
+  if (memory.hasRoom(view.isTransaction ? connection.domid : owner, bytes)) return undefined;
+  view.fail();
+  // The C daemon's word for whatever keeps a record from being written.
+  return 'EIO';
+}
+
 /** The node's list as far as it still means anything. */
 function current({ domains }: NodeCaller, node: StoreNode): PermissionList {
-  return currentPermissions(node, (domid, generation) => domains.isCurrent(domid, generation));
+  return currentPermissions(node, domains.isCurrent);
 }
 
 function absolute({ connection }: NodeCaller, path: string): string {

@@ -4,12 +4,19 @@
  */
 import { HEADER_BYTES, MessageType, PAYLOAD_BYTES_MAX } from '@xenops/core/xenstore/wire';
 import type { Answer, RequestHeader } from './connection.ts';
+import { copyBytes } from './request-frame.ts';
 
 const FIRST_BYTES = 512;
+/** A larger buffer is not kept for the next piece: a connection may stay idle for long. */
+const KEPT_BYTES_MAX = 8192;
+/** Up to here a loop is faster than a call into the runtime. */
+const LOOP_CHARACTERS_MAX = 64;
 
 export class Output {
-  #buffer: Buffer = Buffer.allocUnsafe(0);
+  #buffer: Buffer = Buffer.alloc(0);
+  #view = viewOf(this.#buffer);
   #length = 0;
+  #replies = 0;
   /** Bytes of the last piece, a guess at the next. */
   #lastLength = FIRST_BYTES;
   readonly #waitingEvents = new Set<string>();
@@ -19,57 +26,87 @@ export class Output {
     return this.#length;
   }
 
+  /** Replies that wait. */
+  get replies(): number {
+    return this.#replies;
+  }
+
   reply(header: RequestHeader, answer: Answer): void {
+    this.#replies += 1;
     if (typeof answer === 'string') {
-      this.#appendError(header, answer);
+      const offset = this.#appendHeader(MessageType.error, header, answer.length + 1);
+      this.#appendText(answer, offset);
     } else {
-      const offset = this.#appendHeader(header, answer.byteLength);
-      this.#buffer.set(answer, offset);
+      const offset = this.#appendHeader(header.type, header, answer.length);
+      copyBytes(this.#buffer, offset, { bytes: answer, start: 0, end: answer.length });
     }
   }
 
   /**
-   * Adds an event, unless the same waits already or it is longer than a message can be. The token has a character for each
-   * byte.
+   * Adds an event, unless the same waits already or it is longer than a message can be. Path and token have a character
+   * for each byte.
    */
   event(path: string, token: string): void {
     const payloadBytes = path.length + 2 + token.length;
     if (payloadBytes > PAYLOAD_BYTES_MAX) return;
-    const isSpecial = path.startsWith('@');
-    const text = `${path}\0${token}\0`;
-    if (!isSpecial) {
-      if (this.#waitingEvents.has(text)) return;
-      this.#waitingEvents.add(text);
+    if (!path.startsWith('@')) {
+      const waiting = this.#waitingEvents;
+      const { size } = waiting;
+      if (waiting.add(`${path}\0${token}`).size === size) return;
     }
-    const offset = this.#appendHeader(WATCH_EVENT_HEADER, payloadBytes);
-    this.#buffer.write(text, offset, 'latin1');
+    const offset = this.#appendHeader(MessageType.watchEvent, NO_REQUEST, payloadBytes);
+    this.#appendText(token, this.#appendText(path, offset));
   }
 
   /** All that waits, as one piece that belongs to the caller. */
   take(): Buffer {
     const piece = this.#buffer.subarray(0, this.#length);
-    this.#lastLength = this.#length;
-    this.#buffer = Buffer.allocUnsafe(0);
-    this.#length = 0;
-    if (this.#waitingEvents.size > 0) this.#waitingEvents.clear();
+    this.#empty(false);
     return piece;
   }
 
-  #appendError(header: RequestHeader, name: string): void {
-    const offset = this.#appendHeader({ ...header, type: MessageType.error }, name.length + 1);
-    this.#buffer.write(`${name}\0`, offset, 'latin1');
+  /** Hands all that waits to `send`, which says whether the bytes may be written over when it returns. */
+  send(send: (piece: Buffer) => boolean): void {
+    this.#empty(send(this.#buffer.subarray(0, this.#length)));
+  }
+
+  #empty(keepsBuffer: boolean): void {
+    if (!keepsBuffer || this.#buffer.length > KEPT_BYTES_MAX) this.#use(NOTHING);
+    this.#lastLength = this.#length;
+    this.#length = 0;
+    this.#replies = 0;
+    if (this.#waitingEvents.size > 0) this.#waitingEvents.clear();
+  }
+
+  /** Writes a text and a NUL; gives the place behind them. */
+  #appendText(text: string, offset: number): number {
+    const buffer = this.#buffer;
+    const { length } = text;
+    if (length > LOOP_CHARACTERS_MAX) {
+      buffer.write(text, offset, 'latin1');
+    } else {
+      for (let index = 0; index < length; index += 1) {
+        buffer[offset + index] = text.charCodeAt(index);
+      }
+    }
+    buffer[offset + length] = 0;
+    return offset + length + 1;
   }
 
   /** Writes a header, makes room for the payload and gives its place. */
-  #appendHeader({ type, requestId, transactionId }: RequestHeader, payloadBytes: number): number {
+  #appendHeader(
+    type: number,
+    { requestId, transactionId }: Omit<RequestHeader, 'type'>,
+    payloadBytes: number,
+  ): number {
     const start = this.#length;
     const end = start + HEADER_BYTES + payloadBytes;
     if (end > this.#buffer.length) this.#grow(end);
-    const buffer = this.#buffer;
-    buffer.writeUInt32LE(type >>> 0, start);
-    buffer.writeUInt32LE(requestId, start + 4);
-    buffer.writeUInt32LE(transactionId, start + 8);
-    buffer.writeUInt32LE(payloadBytes, start + 12);
+    const view = this.#view;
+    view.setUint32(start, type, true);
+    view.setUint32(start + 4, requestId, true);
+    view.setUint32(start + 8, transactionId, true);
+    view.setUint32(start + 12, payloadBytes, true);
     this.#length = end;
     return start + HEADER_BYTES;
   }
@@ -78,12 +115,18 @@ export class Output {
     const bytes = Math.max(needed, this.#buffer.length * 2, this.#lastLength, FIRST_BYTES);
     const larger = Buffer.allocUnsafe(bytes);
     this.#buffer.copy(larger, 0, 0, this.#length);
-    this.#buffer = larger;
+    this.#use(larger);
+  }
+
+  #use(buffer: Buffer): void {
+    this.#buffer = buffer;
+    this.#view = viewOf(buffer);
   }
 }
 
-const WATCH_EVENT_HEADER: RequestHeader = {
-  type: MessageType.watchEvent,
-  requestId: 0,
-  transactionId: 0,
-};
+const NOTHING: Buffer = Buffer.alloc(0);
+const NO_REQUEST: Omit<RequestHeader, 'type'> = { requestId: 0, transactionId: 0 };
+
+function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+}

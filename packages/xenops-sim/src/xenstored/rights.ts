@@ -69,13 +69,18 @@ export function renderPermissionList(list: PermissionList): string {
   return list.map(({ domid, rights }) => `${LETTERS[rights] ?? 'n'}${domid}\0`).join('');
 }
 
-/** The list from the texts of SET_PERMS; undefined when one is malformed. */
+/** A letter and a number as `strtol` takes it: decimal, octal or hexadecimal, with a sign and spaces before. */
+const ENTRY = /^[nrwb][ \t-\r]*([-+]?)(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i;
+
+/** The list from the texts of SET_PERMS (`xs_strings_to_perms`, tools/xenstore/xs_lib.c); undefined when malformed. */
 export function parsePermissionList(texts: readonly string[]): PermissionList | undefined {
   const entries: PermissionEntry[] = [];
   for (const text of texts) {
     const rights = LETTERS.indexOf(text.slice(0, 1));
-    if (rights < 0 || !/^.[0-9]{1,9}$/.test(text)) return undefined;
-    entries.push({ domid: Number(text.slice(1)), rights });
+    const [, sign, digits = ''] = ENTRY.exec(text) ?? [];
+    if (rights < 0 || sign === undefined) return undefined;
+    const number = Number(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits);
+    entries.push({ domid: (sign === '-' ? -number : number) >>> 0, rights });
   }
   const [owner, ...listed] = entries;
   return owner === undefined ? undefined : [owner, ...listed];

@@ -1,7 +1,8 @@
 /** Clients of a store for tests: requests as data in, answers as text out, events kept. No sockets, no time. */
-import { encodeRequest, FrameDecoder, type Request } from '@xenops/core/xenstore/wire';
+import { encodeRequest, type Request } from '@xenops/core/xenstore/wire';
 import type { Answer, Connection, ConnectionSink } from './connection.ts';
 import type { DomainPresence } from './domains.ts';
+import { findTreeFaults } from './tree-check.ts';
 import { Xenstored } from './xenstored.ts';
 
 /** A store and the domains that a hypervisor would have. */
@@ -52,20 +53,7 @@ export class StoreHarness {
 
   /** What is wrong with the tree: names without nodes, nodes without names. Empty when all is well. */
   faults(): string[] {
-    const { tree } = this.xenstored;
-    const found: string[] = [];
-    const reached = new Set(['/']);
-    for (const [path, node] of tree.entries()) {
-      for (const name of node.children.list()) {
-        const child = path === '/' ? `/${name}` : `${path}/${name}`;
-        if (tree.find(child) === undefined) found.push(`${path} names ${name}, which is not there`);
-        reached.add(child);
-      }
-    }
-    for (const [path] of tree.entries()) {
-      if (!reached.has(path)) found.push(`${path} is not named by its parent`);
-    }
-    return found;
+    return findTreeFaults(this.xenstored.tree);
   }
 
   /** The whole tree as text, path by path. */
@@ -87,6 +75,9 @@ export class TestClient implements ConnectionSink {
   readonly #xenstored: Xenstored;
   #answers: Answer[] = [];
   isClosed = false;
+  /** This client takes everything at once. */
+  readonly waitingBytes = 0;
+  readonly waitingReplies = 0;
 
   constructor(xenstored: Xenstored) {
     this.#xenstored = xenstored;
@@ -94,10 +85,14 @@ export class TestClient implements ConnectionSink {
 
   /** The answer: an error's name, or the payload with a space for each NUL in it and none for the last. */
   ask(request: Request, transactionId = 0): string {
-    const decoder = new FrameDecoder();
-    decoder.push(encodeRequest(request, { requestId: 1, transactionId }));
-    const frame = decoder.next();
-    if (frame === undefined || this.connection === undefined) throw new Error('Nothing to ask');
+    return this.askBytes(encodeRequest(request, { requestId: 1, transactionId }));
+  }
+
+  /** The same for a request as bytes: a header and the whole payload. */
+  askBytes(message: Buffer): string {
+    if (this.connection === undefined) throw new Error('Nobody to ask');
+    const frame = this.#xenstored.newRequestFrame();
+    frame.moveTo(message, 0);
     this.#answers = [];
     this.#xenstored.handle(this.connection, frame);
     const [answer, ...more] = this.#answers;

@@ -16,6 +16,8 @@ export interface NodeContent {
 export interface StoreNode extends NodeContent {
   /** Number of the change that made this record; conflicts and outdated permissions are found by it. */
   readonly generation: number;
+  /** What record and path take of the owner's memory quota. The set of names may change later, so it is kept. */
+  readonly storedBytes: number;
 }
 
 /** Generation of a node that is not there. */
@@ -89,4 +91,14 @@ export function recordBytes(node: {
     node.value.byteLength +
     node.childBytes
   );
+}
+
+/** The record that a change makes. */
+export function makeNode(
+  path: string,
+  { value, permissions, children }: NodeContent,
+  generation: number,
+): StoreNode {
+  const storedBytes = path.length + recordBytes({ permissions, value, childBytes: children.bytes });
+  return { value, permissions, children, generation, storedBytes };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeFrame, FrameDecoder } from '@xenops/core/xenstore/wire';
+import { encodeFrame } from '@xenops/core/xenstore/wire';
 import { StoreHarness, type TestClient } from './store-harness.test-helper.ts';
 
 /** Few names, so that operations meet. */
@@ -155,12 +155,10 @@ test('whatever a guest sends, it gets one answer, and the counts of what it owns
       };
       Object.assign(guest, sink);
       for (const [number, bytes, id] of requests) {
-        const decoder = new FrameDecoder();
-        decoder.push(encodeFrame({ type: number, requestId: 5, transactionId: id }, [bytes]));
-        const frame = decoder.next();
-        if (frame !== undefined && guest.connection !== undefined) {
-          harness.xenstored.handle(guest.connection, frame);
-        }
+        if (guest.connection === undefined) throw new Error('The guest has no connection');
+        const frame = harness.xenstored.newRequestFrame();
+        frame.moveTo(encodeFrame({ type: number, requestId: 5, transactionId: id }, [bytes]), 0);
+        harness.xenstored.handle(guest.connection, frame);
       }
       expect(answers).toBe(requests.length);
       expect(harness.reports).toEqual([]);

@@ -4,10 +4,11 @@
  * It starts with nothing and keeps records of the tree as it meets them.
  */
 import type { WireError } from '@xenops/core/xenstore/wire';
+import type { Connection } from './connection.ts';
 import type { DomainTable } from './domains.ts';
-import { NODES_PER_DOMAIN, NODES_PER_TRANSACTION } from './limits.ts';
+import type { Quotas } from './quotas.ts';
 import { currentPermissions, type PermissionList } from './rights.ts';
-import { NO_GENERATION, type NodeContent, type StoreNode } from './store-node.ts';
+import { makeNode, NO_GENERATION, type NodeContent, type StoreNode } from './store-node.ts';
 import type { Tree } from './tree.ts';
 import type { Change, View } from './view.ts';
 
@@ -20,15 +21,18 @@ interface Touched {
   /** As the transaction sees it now. */
   node: StoreNode | undefined;
   isModified: boolean;
-  /** Set when watchers must be told. */
-  change: { isExact: boolean } | undefined;
+  /** The record is the transaction's own, and takes memory of whoever made it. */
+  isCopied: boolean;
+  /** Who must be told: nobody, all who watch here or above, or those who watch this very path. */
+  told: 'nobody' | 'all' | 'exact';
 }
 
 export class Transaction implements View {
   readonly isTransaction = true;
   readonly #tree: Tree;
   readonly #domains: DomainTable;
-  readonly #nodesMax: number;
+  readonly #quotas: Quotas;
+  readonly #connection: Connection;
   /** In order of first touch, which is the order of events. */
   readonly #touched = new Map<string, Touched>();
   /** By how much each guest's count of nodes would change. */
@@ -36,22 +40,28 @@ export class Transaction implements View {
   #hasFailed = false;
   #hasCreated = false;
   #nextGeneration: number;
+  /** What its changed records take. */
+  #bytes = 0;
 
   constructor(options: {
     readonly tree: Tree;
     readonly domains: DomainTable;
-    readonly isPrivileged: boolean;
+    readonly quotas: Quotas;
+    /** Whose it is, and whose memory. */
+    readonly connection: Connection;
   }) {
     this.#tree = options.tree;
     this.#domains = options.domains;
-    this.#nodesMax = options.isPrivileged ? Infinity : NODES_PER_TRANSACTION;
+    this.#quotas = options.quotas;
+    this.#connection = options.connection;
     this.#nextGeneration = options.tree.generation;
   }
 
   read(path: string): StoreNode | WireError {
     const known = this.#touched.get(path);
     if (known !== undefined) return known.node ?? 'ENOENT';
-    if (this.#touched.size >= this.#nodesMax) {
+    const { isPrivileged } = this.#connection;
+    if (!isPrivileged && this.#touched.size >= this.#quotas.transactionNodes) {
       this.#hasFailed = true;
       return 'ENOSPC';
     }
@@ -62,7 +72,8 @@ export class Transaction implements View {
       permissionsBefore: node === undefined ? undefined : this.#current(node),
       node,
       isModified: false,
-      change: undefined,
+      isCopied: false,
+      told: 'nobody',
     });
     return node ?? 'ENOENT';
   }
@@ -72,39 +83,46 @@ export class Transaction implements View {
     this.#hasCreated ||= touched.node === undefined;
     this.#changeOwner(touched.node?.permissions[0].domid, content.permissions[0].domid);
     this.#nextGeneration = Math.max(this.#nextGeneration, this.#tree.generation) + 1;
-    const { value, permissions, children } = content;
-    touched.node = { value, permissions, children, generation: this.#nextGeneration };
+    const node = makeNode(path, content, this.#nextGeneration);
+    this.#take(node.storedBytes - (touched.isCopied ? (touched.node?.storedBytes ?? 0) : 0));
+    touched.isCopied = true;
+    touched.node = node;
   }
 
   remove(path: string): void {
     const touched = this.#modify(path);
     this.#changeOwner(touched.node?.permissions[0].domid, undefined);
+    if (touched.isCopied) this.#take(-(touched.node?.storedBytes ?? 0));
     touched.node = undefined;
   }
 
   announce(path: string, { isExact = false }: Change): void {
     const touched = this.#modify(path);
-    touched.change = { isExact: isExact && touched.change?.isExact !== false };
+    touched.told = isExact && touched.told !== 'all' ? 'exact' : 'all';
   }
 
   fail(): void {
     this.#hasFailed = true;
   }
 
+  /** Gives back what it has taken: it is over, in whatever way. */
+  end(): void {
+    this.#take(-this.#bytes);
+  }
+
   /** Makes the changes real and tells watchers; or says why not, and nothing has changed. */
-  commit(checksQuota: boolean): WireError | undefined {
+  commit(): WireError | undefined {
     if (this.#hasFailed) return 'ENOMEM';
-    if (checksQuota && this.#hasCreated && this.#isOverQuota()) return 'ENOSPC';
+    const checksQuota = !this.#connection.isPrivileged && this.#hasCreated;
+    if (checksQuota && this.#isOverQuota()) return 'ENOSPC';
     if (this.#hasConflict()) return 'EAGAIN';
     for (const [path, touched] of this.#touched) {
       if (!touched.isModified) continue;
       this.#apply(path, touched);
-      if (touched.change === undefined) continue;
-      const { permissionsBefore } = touched;
-      this.#tree.announce(path, {
-        ...touched.change,
-        ...(permissionsBefore === undefined ? {} : { permissionsBefore }),
-      });
+      const { told, permissionsBefore } = touched;
+      if (told !== 'nobody') {
+        this.#tree.announce(path, { isExact: told === 'exact', permissionsBefore });
+      }
     }
     return undefined;
   }
@@ -119,9 +137,7 @@ export class Transaction implements View {
   }
 
   #current(node: StoreNode): PermissionList {
-    return currentPermissions(node, (domid, generation) =>
-      this.#domains.isCurrent(domid, generation),
-    );
+    return currentPermissions(node, this.#domains.isCurrent);
   }
 
   #hasConflict(): boolean {
@@ -134,13 +150,18 @@ export class Transaction implements View {
   #isOverQuota(): boolean {
     for (const [domid, change] of this.#ownedChange ?? []) {
       const owned = this.#domains.find(domid)?.owned.size ?? 0;
-      if (owned + change >= NODES_PER_DOMAIN) return true;
+      if (owned + change >= this.#quotas.nodes) return true;
     }
     return false;
   }
 
+  #take(bytes: number): void {
+    this.#bytes += bytes;
+    this.#connection.transactionBytes += bytes;
+  }
+
   #modify(path: string): Touched {
-    this.read(path);
+    if (!this.#touched.has(path)) this.read(path);
     const touched = this.#touched.get(path);
     if (touched === undefined)
       throw new Error(`A transaction changed ${path} over its limit of nodes`);

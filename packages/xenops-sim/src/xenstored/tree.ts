@@ -6,7 +6,7 @@
 import type { WireError } from '@xenops/core/xenstore/wire';
 import type { DomainTable } from './domains.ts';
 import { currentPermissions, type PermissionList } from './rights.ts';
-import { ChildNames, type NodeContent, type StoreNode } from './store-node.ts';
+import { ChildNames, makeNode, type NodeContent, type StoreNode } from './store-node.ts';
 import type { Change, View } from './view.ts';
 import type { WatchRegistry } from './watches.ts';
 
@@ -62,16 +62,17 @@ export class Tree implements View {
   put(path: string, content: NodeContent): void {
     const before = this.#nodes.get(path);
     const permissions = this.#fresh(before, content.permissions);
-    this.#domains?.changeOwner(path, before?.permissions[0].domid, permissions[0].domid);
     this.#generation += 1;
     const { value, children } = content;
-    this.#nodes.set(path, { value, permissions, children, generation: this.#generation });
+    const node = makeNode(path, { value, permissions, children }, this.#generation);
+    this.#domains?.replaceNode(path, before, node);
+    this.#nodes.set(path, node);
   }
 
   remove(path: string): void {
     const before = this.#nodes.get(path);
     if (before === undefined) return;
-    this.#domains?.changeOwner(path, before.permissions[0].domid, undefined);
+    this.#domains?.replaceNode(path, before, undefined);
     this.#generation += 1;
     this.#nodes.delete(path);
   }
@@ -94,6 +95,6 @@ export class Tree implements View {
   #fresh(before: StoreNode | undefined, permissions: PermissionList): PermissionList {
     const domains = this.#domains;
     if (before?.permissions !== permissions || domains === undefined) return permissions;
-    return currentPermissions(before, (domid, generation) => domains.isCurrent(domid, generation));
+    return currentPermissions(before, domains.isCurrent);
   }
 }

@@ -7,7 +7,7 @@ export interface Change {
   /** Tell only who watches this very path: a node that goes away with its parent. */
   readonly isExact?: boolean;
   /** The list before the change, without outdated entries: who could read the node then is told too. */
-  readonly permissionsBefore?: PermissionList;
+  readonly permissionsBefore?: PermissionList | undefined;
   /** The node as it was when it is just being removed. */
   readonly removed?: StoreNode;
 }

@@ -2,7 +2,6 @@
  * Watches by path, so that a change costs as many look-ups as its path has parts, however many watches there are. An
  * event goes only to who could read the node, or its parent, before or after the change.
  */
-import { isSpecialPath } from '@xenops/core/xenstore/wire';
 import type { Connection } from './connection.ts';
 import { parentPath } from './node-path.ts';
 import { type IsCurrent, type PermissionList, READ, rightsOf } from './rights.ts';
@@ -43,11 +42,13 @@ export class WatchRegistry {
     if (onPath === undefined) this.#byPath.set(watch.path, new Set([registered]));
     else onPath.add(registered);
     watch.connection.watches.set(watchKey(watch.path, watch.token), registered);
+    watch.connection.watchBytes += watch.path.length + watch.token.length;
     return registered;
   }
 
   remove(watch: RegisteredWatch): void {
     watch.connection.watches.delete(watchKey(watch.path, watch.token));
+    watch.connection.watchBytes -= watch.path.length + watch.token.length;
     const onPath = this.#byPath.get(watch.path);
     onPath?.delete(watch);
     if (onPath?.size === 0) this.#byPath.delete(watch.path);
@@ -92,11 +93,8 @@ export class WatchRegistry {
     return this.#specialPermissions.get(name) ?? [{ domid: 0, rights: 0 }];
   }
 
-  /** False for a name that has no events. */
-  setSpecialPermissions(name: string, permissions: PermissionList): boolean {
-    if (!isSpecialPath(name)) return false;
+  setSpecialPermissions(name: string, permissions: PermissionList): void {
     this.#specialPermissions.set(name, permissions);
-    return true;
   }
 
   /** Strikes a domain that is gone from the lists of special events. */

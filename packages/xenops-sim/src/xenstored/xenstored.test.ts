@@ -117,8 +117,8 @@ describe('control', () => {
   };
   test('check answers, print reports, help lists', () => {
     expect(ask('check')).toBe('OK');
-    expect(ask('print', 'hello')).toBe('OK|hello');
-    expect(ask('help')).toContain('quota\t[<domid>]');
+    expect(ask('print', 'hello')).toBe('OK|control: hello');
+    expect(ask('help')).toContain('quota\t[set <name> <val>|<domid>]');
     expect(ask('quota', '0')).toMatch(/^Domain 0:\nnodes/);
   });
   test('what is not a command is EINVAL', () => {

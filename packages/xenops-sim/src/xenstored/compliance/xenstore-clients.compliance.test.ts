@@ -121,7 +121,22 @@ const SESSIONS: Readonly<Record<string, readonly string[]>> = {
     'ls /z',
   ],
   // What is refused is answered with the list of all commands, of which the embedded server has fewer.
-  control: ['control check', 'control print hello'],
+  control: [
+    'control check',
+    'control print hello',
+    'control log on',
+    'control log off',
+    'control quota',
+    'control quota-soft',
+    'write /a/b/c value',
+    'control quota 0',
+    'control quota set nodes 10',
+    'control quota set memory 100000',
+    'control quota-soft set memory 90000',
+    'control quota',
+    'control quota-soft',
+    'control quota 9',
+  ],
 };
 
 describe("Xen's own clients give the same on the C daemon and on the embedded one", () => {
