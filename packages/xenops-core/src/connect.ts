@@ -7,6 +7,7 @@ import path from 'node:path';
 import { ConnectError } from './errors.ts';
 import type { Host } from './host/host.ts';
 import { nodeHostServices } from './host/node-host-services.ts';
+import type { HotplugServices } from './hotplug/hotplug-services.ts';
 import type { Hypervisor } from './hypervisor/hypervisor.ts';
 import { openLocalStore, openSocketStore } from './xenstore/open.ts';
 
@@ -23,13 +24,16 @@ export interface ConnectOptions {
 /** What `@xenops/native` exports for us. */
 interface NativeProvider {
   openHypervisor(): Hypervisor;
+  openHotplug(): HotplugServices;
 }
 
 /** What `@xenops/sim` exports for us. */
 interface SimProvider {
-  openSimHost(
-    folder: string | undefined,
-  ): Promise<{ readonly hypervisor: Hypervisor; readonly xenstoreSocketPath: string }>;
+  openSimHost(folder: string | undefined): Promise<{
+    readonly hypervisor: Hypervisor;
+    readonly hotplug?: HotplugServices;
+    readonly xenstoreSocketPath: string;
+  }>;
 }
 
 /**
@@ -57,18 +61,20 @@ export async function connect({ uri, xenstoredPath }: ConnectOptions = {}): Prom
 async function openXen(socketPath: string | undefined): Promise<Host> {
   const native = await loadProvider<NativeProvider>('@xenops/native', 'openHypervisor');
   const hypervisor = native.openHypervisor();
-  return hostOf('xen:', hypervisor, () => openLocalStore({ socketPath }));
+  return hostOf('xen:', { hypervisor, hotplug: native.openHotplug() }, () =>
+    openLocalStore({ socketPath }),
+  );
 }
 
 async function openSim(uri: string, folder: string): Promise<Host> {
   const sim = await loadProvider<SimProvider>('@xenops/sim', 'openSimHost');
   const opened = await sim.openSimHost(folder === '' ? undefined : path.resolve(folder));
-  return hostOf(uri, opened.hypervisor, () => openSocketStore(opened.xenstoreSocketPath));
+  return hostOf(uri, opened, () => openSocketStore(opened.xenstoreSocketPath));
 }
 
 async function hostOf(
   uri: string,
-  hypervisor: Hypervisor,
+  { hypervisor, hotplug }: { readonly hypervisor: Hypervisor; readonly hotplug?: HotplugServices },
   openStore: () => Promise<Host['store']>,
 ): Promise<Host> {
   try {
@@ -78,6 +84,7 @@ async function hostOf(
       hypervisor,
       store,
       services: nodeHostServices,
+      ...(hotplug === undefined ? {} : { hotplug }),
       async [Symbol.asyncDispose]() {
         await store[Symbol.asyncDispose]();
         await hypervisor[Symbol.asyncDispose]();
