@@ -10,7 +10,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-const PKG_CONFIG_MODULES = ['xencontrol', 'xenguest', 'xentoollog'];
+const PKG_CONFIG_MODULES = [
+  'xencontrol',
+  'xenevtchn',
+  'xenforeignmemory',
+  'xengnttab',
+  'xenguest',
+  'xenstore',
+  'xentoollog',
+];
 const TOOLS = [
   ['cmake', 'cmake'],
   ['c++', 'g++'],

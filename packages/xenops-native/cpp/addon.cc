@@ -1,23 +1,27 @@
 // Registration of the exports; src/addon.ts has the same names and argument counts with types.
 #include <napi.h>
 
-#include "build_pv.h"
+#include "build.h"
+#include "cpupools.h"
+#include "domain_control.h"
 #include "domctl.h"
+#include "dump_core.h"
+#include "event_channels.h"
+#include "flask.h"
+#include "hardware.h"
+#include "host_control.h"
+#include "hotplug.h"
 #include "interface.h"
 #include "physinfo.h"
-#include "throw.h"
+#include "register.h"
+#include "restore.h"
+#include "save.h"
+#include "shared_memory.h"
+#include "vcpus.h"
+#include "xenstore_session.h"
 
 namespace xenops {
 namespace {
-
-template <Export function, std::size_t argument_count>
-void Register(Napi::Object exports, const char* name) {
-  const Napi::Env env = exports.Env();
-  Napi::Function exported = Napi::Function::New<&Guarded<function, argument_count>>(env, name);
-  const auto length = Napi::Number::New(env, static_cast<double>(argument_count));
-  exported.DefineProperty(Napi::PropertyDescriptor::Value("length", length));
-  exports.Set(name, exported);
-}
 
 Napi::Object Init(Napi::Env, Napi::Object exports) {
   Register<OpenInterface, 0>(exports, "openInterface");
@@ -39,7 +43,25 @@ Napi::Object Init(Napi::Env, Napi::Object exports) {
 
   Register<CreateDomain, 2>(exports, "startCreateDomain");
   Register<DestroyDomain, 2>(exports, "startDestroyDomain");
-  Register<BuildPv, 4>(exports, "startBuildPv");
+  Register<Build, 4>(exports, "startBuild");
+  Register<Save, 5>(exports, "startSave");
+  Register<Restore, 4>(exports, "startRestore");
+
+  RegisterDomainControl(exports);
+  RegisterDumpCore(exports);
+  RegisterVcpus(exports);
+  RegisterHardware(exports);
+  RegisterHostControl(exports);
+  RegisterHotplug(exports);
+  RegisterCpupools(exports);
+  RegisterFlask(exports);
+  RegisterEventChannels(exports);
+  RegisterSharedMemory(exports);
+
+  Register<OpenStore, 1>(exports, "openStore");
+  Register<SendToStore, 2>(exports, "sendToStore");
+  Register<KeepAliveForStore, 2>(exports, "keepAliveForStore");
+  Register<CloseStore, 1>(exports, "closeStore");
   return exports;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "libxen.h"
 
@@ -52,8 +53,42 @@ inline std::uint32_t ReadDomid(const Napi::Value& value, const char* name = "dom
 }
 
 // A domain other than Dom0, for calls that would take down the host.
-inline std::uint32_t ReadGuestDomid(const Napi::Value& value) {
-  return static_cast<std::uint32_t>(ReadInteger(value, "domid", 1, kFirstReservedDomid - 1));
+inline std::uint32_t ReadGuestDomid(const Napi::Value& value, const char* name = "domid") {
+  return static_cast<std::uint32_t>(ReadInteger(value, name, 1, kFirstReservedDomid - 1));
+}
+
+inline std::uint64_t ReadU64(const Napi::Value& value, const char* name) {
+  if (!value.IsBigInt()) {
+    throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a bigint");
+  }
+  bool is_exact = false;
+  const std::uint64_t number = value.As<Napi::BigInt>().Uint64Value(&is_exact);
+  if (!is_exact) {
+    throw Napi::RangeError::New(value.Env(),
+                                std::string(name) + " must be from 0 to 2^64 - 1");
+  }
+  return number;
+}
+
+// An array of 1 to `count_max` elements, each read by `read_one`.
+template <typename ReadOne>
+auto ReadList(const Napi::Value& value, const char* name, std::uint32_t count_max,
+              ReadOne read_one) {
+  if (!value.IsArray()) {
+    throw Napi::TypeError::New(value.Env(), std::string(name) + " must be an array");
+  }
+  const auto array = value.As<Napi::Array>();
+  const std::uint32_t count = array.Length();
+  if (count == 0 || count > count_max) {
+    throw Napi::RangeError::New(value.Env(), std::string(name) + " must have 1 to " +
+                                                 std::to_string(count_max) + " elements");
+  }
+  std::vector<decltype(read_one(value, name))> list;
+  list.reserve(count);
+  for (std::uint32_t index = 0; index < count; ++index) {
+    list.push_back(read_one(array.Get(index), name));
+  }
+  return list;
 }
 
 inline bool ReadBool(const Napi::Value& value, const char* name) {

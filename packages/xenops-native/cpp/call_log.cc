@@ -27,6 +27,18 @@ void CallLog::OnMessage(xentoollog_logger* logger, xentoollog_level level, int e
   errno = caller_errno;
 }
 
+void CallLog::OnProgress(xentoollog_logger* logger, const char*, const char*, int,
+                         unsigned long done, unsigned long total) {
+  const int caller_errno = errno;
+  try {
+    const CallLog& log = *reinterpret_cast<Hook*>(logger)->owner;
+    if (log.on_progress_) log.on_progress_(done, total);
+  } catch (...) {
+    // As above: a message less.
+  }
+  errno = caller_errno;
+}
+
 void CallLog::Add(const char* line) {
   if (line_count_ >= kLineCountMax) return;
   ++line_count_;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdarg>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "libxen.h"
 
@@ -11,7 +13,7 @@ namespace xenops {
 class CallLog {
  public:
   CallLog() {
-    hook_.vtable = {&CallLog::OnMessage, nullptr, &CallLog::OnDestroy};
+    hook_.vtable = {&CallLog::OnMessage, &CallLog::OnProgress, &CallLog::OnDestroy};
     hook_.owner = this;
   }
   CallLog(const CallLog&) = delete;
@@ -20,6 +22,9 @@ class CallLog {
   // For xc_interface_open; owned by this object and never destroyed by the library.
   xentoollog_logger* logger() { return &hook_.vtable; }
   const std::string& text() const { return text_; }
+  // Hears how far a call is, on the thread that makes it.
+  using ProgressListener = std::function<void(unsigned long done, unsigned long total)>;
+  void ListenToProgress(ProgressListener listener) { on_progress_ = std::move(listener); }
   void Clear() {
     text_.clear();
     line_count_ = 0;
@@ -40,10 +45,13 @@ class CallLog {
                                                               const char* context,
                                                               const char* format,
                                                               std::va_list arguments);
+  static void OnProgress(xentoollog_logger* logger, const char* context, const char* what,
+                         int percent, unsigned long done, unsigned long total);
   static void OnDestroy(xentoollog_logger*) {}
   void Add(const char* line);
 
   Hook hook_{};
+  ProgressListener on_progress_;
   std::string text_;
   int line_count_ = 0;
 };

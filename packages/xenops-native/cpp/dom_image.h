@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cerrno>
-#include <string>
 
 #include "handle.h"
 
@@ -11,9 +10,10 @@ namespace xenops {
 // Owns an xc_dom_image. Must go before the connection it was made on and after the files it refers to.
 class DomImage {
  public:
-  DomImage(XcHandle& xc, const std::string& cmdline) : xc_(xc) {
+  // Null for a guest that takes no command line from the builder.
+  DomImage(XcHandle& xc, const char* cmdline) : xc_(xc) {
     xc_.Begin();
-    image_ = xc_dom_allocate(xc_.get(), cmdline.c_str(), nullptr);
+    image_ = xc_dom_allocate(xc_.get(), cmdline, nullptr);
     if (image_ == nullptr) throw xc_.Failed("xc_dom_allocate");
   }
   ~DomImage() { xc_dom_release(image_); }

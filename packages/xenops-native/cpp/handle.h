@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <utility>
 
 #include "call_log.h"
 #include "failure.h"
@@ -21,6 +22,11 @@ class XcHandle {
   XcHandle& operator=(const XcHandle&) = delete;
 
   xc_interface* get() const { return xc_; }
+
+  // Hears how far the calls on this connection are; on their thread.
+  void ListenToProgress(CallLog::ProgressListener listener) {
+    log_.ListenToProgress(std::move(listener));
+  }
 
   // Before a call whose outcome is judged by the caller.
   void Begin() {

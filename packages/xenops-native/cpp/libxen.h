@@ -6,8 +6,16 @@
 
 // They are C and do not say so.
 extern "C" {
+#define XC_WANT_COMPAT_MAP_FOREIGN_API
 #include <xenctrl.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+#include <xengnttab.h>
 #include <xenguest.h>
+#include <xen/hvm/hvm_info_table.h>
+#include <xen/hvm/params.h>
+#include <xenstore.h>
+#include <xenstore_lib.h>
 #include <xentoollog.h>
 }
 

@@ -29,6 +29,15 @@ inline Napi::Error ErrorFrom(Napi::Env env, const Failure& failure) {
   return error;
 }
 
+// Hands an error of a listener to JavaScript. An environment that is ending runs no more of it and refuses: then nobody
+// is left to tell.
+inline void ThrowUnlessEnding(const Napi::Error& error) {
+  try {
+    error.ThrowAsJavaScriptException();
+  } catch (const Napi::Error&) {
+  }
+}
+
 using Export = Napi::Value (*)(const Napi::CallbackInfo&);
 
 // The function that JavaScript calls for `function`, which takes exactly `argument_count` arguments.

@@ -1,42 +1,15 @@
 #include "worker.h"
 
-#include <pthread.h>
-
 #include <cerrno>
-#include <csignal>
 #include <new>
 #include <system_error>
 #include <utility>
 
+#include "signals_blocked.h"
 #include "throw.h"
 
 namespace xenops {
 namespace {
-
-// Signals stay with Node's own threads: a system call of libxc that is interrupted here would fail.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-
-// Hands an error of a listener to JavaScript. An environment that is ending runs no more of it and refuses: then nobody
-// is left to tell.
-void ThrowUnlessEnding(const Napi::Error& error) {
-  try {
-    error.ThrowAsJavaScriptException();
-  } catch (const Napi::Error&) {
-  }
-}
 
 void CheckStatus(Napi::Env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
@@ -50,8 +23,8 @@ Napi::Object Operation::Start(Napi::Env env, std::unique_ptr<Operation> operatio
   operation->deferred_.emplace(env);
   operation->has_listener_ = !on_stage.IsEmpty();
   handles.Set("done", operation->deferred_->Promise());
-  handles.Set("abort", Napi::Function::New(env, [flag = operation->abort_](
-                                                     const Napi::CallbackInfo&) { *flag = true; },
+  handles.Set("abort", Napi::Function::New(env, [abort = operation->abort_](
+                                                     const Napi::CallbackInfo&) { RequestAbort(*abort); },
                                            "abort"));
 
   Operation* self = operation.get();
@@ -59,6 +32,7 @@ Napi::Object Operation::Start(Napi::Env env, std::unique_ptr<Operation> operatio
                        env, on_stage, nullptr, Napi::String::New(env, "xenops"), 0, 1, self,
                        &Operation::OnFinalize, self, &Operation::OnMessage, &self->messages_));
   operation.release();
+  self->abort_->operation = self;
   try {
     SignalsBlocked blocked;
     self->thread_ = std::thread(&Operation::RunOnThread, self);
@@ -70,12 +44,36 @@ Napi::Object Operation::Start(Napi::Env env, std::unique_ptr<Operation> operatio
   return handles;
 }
 
+void Operation::RequestAbort(Abort& abort) noexcept {
+  abort.flag = true;
+  if (abort.operation != nullptr) abort.operation->Interrupt();
+}
+
 void Operation::Stage(const char* name) {
   stage_ = name;
-  if (*abort_) throw Failure("abort", ECANCELED);
+  if (IsAborted()) throw Failure("abort", ECANCELED);
   if (!has_listener_) return;
+  Post([name](Napi::Env env, const Napi::Function& on_stage) {
+    on_stage.Call({Napi::String::New(env, name)});
+  });
+}
+
+void Operation::Progress(std::uint64_t done, std::uint64_t total) {
+  if (!has_listener_) return;
+  Post([name = stage_, done, total](Napi::Env env, const Napi::Function& on_stage) {
+    on_stage.Call({Napi::String::New(env, name), Napi::Number::New(env, static_cast<double>(done)),
+                   Napi::Number::New(env, static_cast<double>(total))});
+  });
+}
+
+bool Operation::Post(Message message) {
+  auto owned = std::make_unique<Message>(std::move(message));
   // Refused only while the environment ends; the finalizer has then raised the flag.
-  napi_call_threadsafe_function(messages_, const_cast<char*>(name), napi_tsfn_nonblocking);
+  if (napi_call_threadsafe_function(messages_, owned.get(), napi_tsfn_nonblocking) != napi_ok) {
+    return false;
+  }
+  owned.release();
+  return true;
 }
 
 void Operation::RunOnThread() noexcept {
@@ -95,14 +93,15 @@ void Operation::RunOnThread() noexcept {
 }
 
 void Operation::OnMessage(napi_env raw_env, napi_value on_stage, void* context, void* data) {
+  const std::unique_ptr<Message> message(static_cast<Message*>(data));
   // The environment is ending: nobody is left to tell.
   if (raw_env == nullptr) return;
   const Napi::Env env(raw_env);
   try {
-    if (data == nullptr) {
+    if (message == nullptr) {
       static_cast<Operation*>(context)->Settle(env);
     } else {
-      Napi::Function(env, on_stage).Call({Napi::String::New(env, static_cast<char*>(data))});
+      (*message)(env, Napi::Function(env, on_stage));
     }
   } catch (const Napi::Error& error) {
     ThrowUnlessEnding(error);
@@ -121,7 +120,8 @@ void Operation::Settle(Napi::Env env) {
 
 void Operation::OnFinalize(napi_env, void* data, void*) {
   const std::unique_ptr<Operation> self(static_cast<Operation*>(data));
-  *self->abort_ = true;
+  RequestAbort(*self->abort_);
+  self->abort_->operation = nullptr;
   if (self->thread_.joinable()) self->thread_.join();
 }
 

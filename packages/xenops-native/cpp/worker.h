@@ -9,6 +9,8 @@
 #include <napi.h>
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -22,7 +24,7 @@ class Operation {
   virtual ~Operation() = default;
 
   // Starts the operation and gives JavaScript { done: Promise, abort(): void }. `on_stage` is called with the name of
-  // each stage as it begins; it may be empty.
+  // each stage as it begins, and with how far it is where that is known; it may be empty.
   static Napi::Object Start(Napi::Env env, std::unique_ptr<Operation> operation,
                             Napi::Function on_stage);
 
@@ -32,16 +34,35 @@ class Operation {
   // What the promise resolves with, on the JavaScript thread.
   virtual Napi::Value Result(Napi::Env env) = 0;
 
+  // Wakes the work from a wait of its own. Called on the JavaScript thread, once abort has been asked for.
+  virtual void Interrupt() noexcept {}
+
   // Begins a stage: tells JavaScript, and throws ECANCELED when abort has been asked for. `name` is a literal.
   void Stage(const char* name);
+  // Tells JavaScript how far the stage is.
+  void Progress(std::uint64_t done, std::uint64_t total);
+  bool IsAborted() const { return abort_->flag; }
+
+  // Runs on the JavaScript thread; its Napi::Error is thrown there.
+  using Message = std::function<void(Napi::Env env, const Napi::Function& on_stage)>;
+  // Leaves a message for the JavaScript thread. False when the environment is ending and nobody will read it.
+  bool Post(Message message);
 
  private:
+  // Outlives the operation in the hands of JavaScript.
+  struct Abort {
+    std::atomic<bool> flag = false;
+    // Null once the operation is gone. Used on the JavaScript thread only.
+    Operation* operation = nullptr;
+  };
+
+  static void RequestAbort(Abort& abort) noexcept;
   void RunOnThread() noexcept;
   void Settle(Napi::Env env);
   static void OnMessage(napi_env env, napi_value on_stage, void* context, void* data);
   static void OnFinalize(napi_env env, void* data, void* context);
 
-  std::shared_ptr<std::atomic<bool>> abort_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<Abort> abort_ = std::make_shared<Abort>();
   std::thread thread_;
   napi_threadsafe_function messages_ = nullptr;
   bool has_listener_ = false;

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { DOM0, domid, evtchn, vmUuid } from '@xenops/core/ids';
-import type { PvBuildSpec } from '@xenops/core/hypervisor';
-import { assertGuest, createArguments, pvArguments } from './addon-arguments.ts';
+import { DOM0, domid, vmUuid } from '@xenops/core/ids';
+import { assertGuest, createArguments } from './addon-arguments.ts';
 
 const uuid = vmUuid('00010203-0405-0607-0809-0a0b0c0d0e0f');
 const DOMID = domid(7);
@@ -49,44 +48,6 @@ describe('what a domain is created with', () => {
       cpupoolId: 2,
     } as const;
     expect(createArguments({ uuid, guestType: 'hvm', ...said })).toMatchObject(said);
-  });
-});
-
-describe('what a PV guest is built with', () => {
-  const spec: PvBuildSpec = {
-    kind: 'pv',
-    kernelPath: '/boot/kernel',
-    cmdline: 'console=hvc0',
-    memoryKib: 131072,
-    storeEvtchn: evtchn(1),
-    storeDomid: DOM0,
-    consoleEvtchn: evtchn(2),
-    consoleDomid: domid(3),
-  };
-  test('memory goes in MiB, the map in KiB, and images may unpack to 1 GiB', () => {
-    const { kind: _kind, memoryKib, ...same } = spec;
-    expect(pvArguments(DOMID, spec)).toEqual({
-      ...same,
-      ramdiskPath: undefined,
-      memoryMib: 128,
-      memoryMapKib: memoryKib,
-      tscMode: 0,
-      claim: true,
-      kernelBytesMax: 2 ** 30,
-      ramdiskBytesMax: 2 ** 30,
-    });
-  });
-  test.each([0, -1024, 1023, 1024.5, Number.NaN, Infinity])('%d KiB is refused', (memoryKib) => {
-    expect(() => pvArguments(DOMID, { ...spec, memoryKib })).toThrow(
-      expect.objectContaining({ code: 'HYPERVISOR_BAD_ARGUMENT' }),
-    );
-  });
-  test('a command line is counted in bytes, up to 1023', () => {
-    const fits = 'ä'.repeat(511) + 'x';
-    expect(pvArguments(DOMID, { ...spec, cmdline: fits }).cmdline).toBe(fits);
-    expect(() => pvArguments(DOMID, { ...spec, cmdline: `${fits}x` })).toThrow(
-      expect.objectContaining({ context: { domid: 7, cmdlineBytes: 1025 } }),
-    );
   });
 });
 

@@ -1,9 +1,8 @@
 /** What Xen's calls are given: the values that libxl 4.17 uses wherever the caller has said nothing. */
 import { HypervisorError } from '@xenops/core/errors';
 import { bytesFromVmUuid, DOM0, type Domid } from '@xenops/core/ids';
-import type { DomainCreateSpec, GuestType, PvBuildSpec } from '@xenops/core/hypervisor';
-import { KIB_PER_MIB, mibFromKibDown } from '@xenops/core/units';
-import type { AddonCreateSpec, AddonPvSpec } from './addon.ts';
+import type { DomainCreateSpec, GuestType } from '@xenops/core/hypervisor';
+import type { AddonCreateSpec } from './addon.ts';
 
 /** Highest event channel port of a guest (`max_event_channels`, docs/man/xl.cfg.5). */
 const MAX_EVTCHN_PORT = 1023;
@@ -13,15 +12,6 @@ const MAX_GRANT_VERSION = 2;
 
 /** `XEN_X86_EMU_*`: for HVM all of them but VPCI (libxl 4.17, `libxl__arch_domain_prepare_config`). */
 const EMULATION_FLAGS: Readonly<Record<GuestType, number>> = { pv: 0, pvh: 0x001, hvm: 0x3ff };
-
-/** `XEN_CPUID_TSC_MODE_DEFAULT`: emulated only where the host's counter cannot be trusted. */
-const TSC_MODE_DEFAULT = 0;
-
-/** What a kernel or ramdisk may take once unpacked; a small file can claim any size (XSA-25). */
-const IMAGE_BYTES_MAX = 2 ** 30;
-
-/** Room for the command line in the start info page, its NUL included (`MAX_GUEST_CMDLINE`, xen/include/public/xen.h). */
-const CMDLINE_BYTES_MAX = 1024;
 
 /** The arguments for creating a domain. */
 export function createArguments(spec: DomainCreateSpec): AddonCreateSpec {
@@ -42,39 +32,6 @@ export function createArguments(spec: DomainCreateSpec): AddonCreateSpec {
     maxGrantVersion: spec.maxGrantVersion ?? MAX_GRANT_VERSION,
     cpupoolId: spec.cpupoolId ?? 0,
     emulationFlags: EMULATION_FLAGS[spec.guestType],
-  };
-}
-
-/** The arguments for building a PV guest. Throws HYPERVISOR_BAD_ARGUMENT for what the builder would cut off silently. */
-export function pvArguments(domid: Domid, spec: PvBuildSpec): AddonPvSpec {
-  const { memoryKib, cmdline } = spec;
-  if (!Number.isSafeInteger(memoryKib) || memoryKib <= 0 || memoryKib % KIB_PER_MIB !== 0) {
-    throw badArgument(`Domain ${domid} must be built with whole MiB of memory`, {
-      domid,
-      memoryKib,
-    });
-  }
-  const cmdlineBytes = Buffer.byteLength(cmdline) + 1;
-  if (cmdlineBytes > CMDLINE_BYTES_MAX) {
-    throw badArgument(
-      `The command line of domain ${domid} is longer than ${CMDLINE_BYTES_MAX - 1} bytes`,
-      { domid, cmdlineBytes },
-    );
-  }
-  return {
-    kernelPath: spec.kernelPath,
-    ramdiskPath: spec.ramdiskPath,
-    cmdline,
-    memoryMib: mibFromKibDown(memoryKib),
-    memoryMapKib: memoryKib,
-    tscMode: TSC_MODE_DEFAULT,
-    claim: true,
-    kernelBytesMax: IMAGE_BYTES_MAX,
-    ramdiskBytesMax: IMAGE_BYTES_MAX,
-    storeEvtchn: spec.storeEvtchn,
-    storeDomid: spec.storeDomid,
-    consoleEvtchn: spec.consoleEvtchn,
-    consoleDomid: spec.consoleDomid,
   };
 }
 

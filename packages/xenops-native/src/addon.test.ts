@@ -81,14 +81,14 @@ testBuilt('arguments of any kind are refused and never crash', () => {
 });
 
 testBuilt('an error thrown while an argument is read comes out as it is', () => {
-  const { startBuildPv } = require(addonPath) as Record<'startBuildPv', Exported>;
+  const { startBuild } = require(addonPath) as Record<'startBuild', Exported>;
   const broken = new Error('getter');
   const spec = {
-    get ramdiskPath(): never {
+    get guestType(): never {
       throw broken;
     },
   };
-  expect(() => startBuildPv({}, 1, spec, undefined)).toThrow(broken);
+  expect(() => startBuild({}, 1, spec, undefined)).toThrow(broken);
 });
 
 testBuilt('twenty worker threads load and unload it', async () => {

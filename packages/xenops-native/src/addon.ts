@@ -4,13 +4,29 @@
  * arguments likewise. A call that fails throws, or rejects with, an Error that has the fields of `AddonFailure`.
  */
 import type { XenVersion } from '@xenops/core/hypervisor';
+import { BUILD_ARITY, type AddonBuild } from './addon-build.ts';
+import { DOMAIN_CONTROL_ARITY, type AddonDomainControl } from './addon-domain-control.ts';
+import { HARDWARE_ARITY, type AddonHardware } from './addon-hardware.ts';
+import { HOST_ARITY, type AddonHost } from './addon-host.ts';
+import { HOTPLUG_ARITY, type AddonHotplug } from './addon-hotplug.ts';
+import { RINGS_ARITY, type AddonRings } from './addon-rings.ts';
+import type { AddonOperation, XcInterface } from './addon-types.ts';
+import { VCPUS_ARITY, type AddonVcpus } from './addon-vcpus.ts';
 
-declare const interfaceBrand: unique symbol;
+export type { AddonOperation, XcInterface } from './addon-types.ts';
 
-/** A connection to the hypervisor (`xc_interface`). Closed by `closeInterface`, or when it is collected. */
-export interface XcInterface {
-  readonly [interfaceBrand]: true;
+declare const storeBrand: unique symbol;
+
+/** A connection to xenstored through libxenstore, with a thread of its own. Closed by `closeStore`. */
+export interface StoreConnection {
+  readonly [storeBrand]: true;
 }
+
+/**
+ * What a connection to xenstored tells: that it is open, messages of the wire, and its end, for which `value` is the error
+ * that caused it. Nothing comes after the end, and it comes alone when the connection cannot be made.
+ */
+export type StoreEvent = (event: 'open' | 'data' | 'close', value?: Uint8Array | Error) => void;
 
 /** The fields of an error of a call that failed. */
 export interface AddonFailure {
@@ -24,13 +40,6 @@ export interface AddonFailure {
   readonly log: string;
   /** Stage of a long operation; empty for other calls. */
   readonly stage: string;
-}
-
-/** A long call, which runs on a thread of its own. */
-export interface AddonOperation<T> {
-  readonly done: Promise<T>;
-  /** Ends it before its next stage; no effect once it is done. */
-  readonly abort: () => void;
 }
 
 export interface AddonPhysInfo {
@@ -73,32 +82,15 @@ export interface AddonCreateSpec {
   readonly emulationFlags: number;
 }
 
-export interface AddonPvSpec {
-  readonly kernelPath: string;
-  readonly ramdiskPath: string | undefined;
-  readonly cmdline: string;
-  readonly memoryMib: number;
-  /** Size of the memory map that the guest is shown (`xc_domain_set_memmap_limit`). */
-  readonly memoryMapKib: number;
-  /** `XEN_CPUID_TSC_MODE_*`. */
-  readonly tscMode: number;
-  /** Set the memory aside before filling it, so that too little fails at once. */
-  readonly claim: boolean;
-  /** Of the file, and of what it unpacks to. */
-  readonly kernelBytesMax: number;
-  readonly ramdiskBytesMax: number;
-  readonly storeEvtchn: number;
-  readonly storeDomid: number;
-  readonly consoleEvtchn: number;
-  readonly consoleDomid: number;
-}
-
-export interface AddonPvResult {
-  readonly storeFrame: bigint;
-  readonly consoleFrame: bigint;
-}
-
-export interface Addon {
+export interface Addon
+  extends
+    AddonBuild,
+    AddonDomainControl,
+    AddonVcpus,
+    AddonHardware,
+    AddonHost,
+    AddonHotplug,
+    AddonRings {
   /** `xc_interface_open`. */
   openInterface(): XcInterface;
   /** `xc_interface_close`. Closing twice does nothing; any other call on a closed one fails with EBADF. */
@@ -134,16 +126,14 @@ export interface Addon {
   startCreateDomain(xc: XcInterface, spec: AddonCreateSpec): AddonOperation<number>;
   /** `xc_domain_destroy`; not Dom0. Has no stages, so abort has no effect. */
   startDestroyDomain(xc: XcInterface, domid: number): AddonOperation<void>;
-  /**
-   * Builds a PV guest with the `xc_dom_*` calls. The stages are `kernel` and `ramdisk` (read the files), `prepare` (memory
-   * map, time stamp counter, cpu policy), `parse`, `memory` (allocate), `load`, `boot` (page tables, vcpu, grants).
-   */
-  startBuildPv(
-    xc: XcInterface,
-    domid: number,
-    spec: AddonPvSpec,
-    onStage: ((stage: string) => void) | undefined,
-  ): AddonOperation<AddonPvResult>;
+  /** `xs_open`, on the connection's thread. */
+  openStore(onEvent: StoreEvent): StoreConnection;
+  /** Has the call made that one message of the wire asks for; its reply comes as data. After the end without effect. */
+  sendToStore(store: StoreConnection, message: Uint8Array): void;
+  /** Whether the connection keeps the process alive; it does at first. */
+  keepAliveForStore(store: StoreConnection, keepAlive: boolean): void;
+  /** `xs_close`, as soon as the call under way has come back. */
+  closeStore(store: StoreConnection): void;
 }
 
 /** How many arguments each export takes. */
@@ -164,7 +154,17 @@ export const ADDON_ARITY: Readonly<Record<keyof Addon, number>> = {
   shutdownDomain: 3,
   startCreateDomain: 2,
   startDestroyDomain: 2,
-  startBuildPv: 4,
+  ...BUILD_ARITY,
+  ...DOMAIN_CONTROL_ARITY,
+  ...VCPUS_ARITY,
+  ...HARDWARE_ARITY,
+  ...HOST_ARITY,
+  ...HOTPLUG_ARITY,
+  ...RINGS_ARITY,
+  openStore: 1,
+  sendToStore: 2,
+  keepAliveForStore: 2,
+  closeStore: 1,
 };
 
 /** Whether a loaded module has the exports of this version, each with its number of arguments. */

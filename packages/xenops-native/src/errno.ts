@@ -21,6 +21,7 @@ const CODE_BY_ERRNO: ReadonlyMap<number, HypervisorErrorCode> = new Map([
   [errno.EEXIST, 'HYPERVISOR_EXISTS'],
   [errno.EBUSY, 'HYPERVISOR_BUSY'],
   [errno.EAGAIN, 'HYPERVISOR_BUSY'],
+  [errno.EADDRINUSE, 'HYPERVISOR_BUSY'],
   [errno.ENOSYS, 'HYPERVISOR_NOT_SUPPORTED'],
   [errno.EOPNOTSUPP, 'HYPERVISOR_NOT_SUPPORTED'],
   [errno.EBADF, 'HYPERVISOR_UNAVAILABLE'],
@@ -39,17 +40,17 @@ const REASON: Readonly<Record<HypervisorErrorCode, string>> = {
   HYPERVISOR_CALL_FAILED: 'the call failed',
   BUILD_KERNEL_UNREADABLE: 'the kernel cannot be read',
   BUILD_KERNEL_INVALID: 'the file is no kernel that this type of guest can start',
-  BUILD_RAMDISK_UNREADABLE: 'the ramdisk cannot be read',
+  BUILD_RAMDISK_UNREADABLE: 'a file beside the kernel cannot be read',
 };
 
 /** The file that a failure is about, to be named in its message; empty where it is about none. */
 function fileOf(code: HypervisorErrorCode, context: ErrorContext): string {
-  const { kernelPath, ramdiskPath } = context;
+  const { kernelPath, ramdiskPath, firmwarePath } = context;
   const isKernel = code === 'BUILD_KERNEL_UNREADABLE' || code === 'BUILD_KERNEL_INVALID';
   const file = isKernel
     ? kernelPath
     : code === 'BUILD_RAMDISK_UNREADABLE'
-      ? ramdiskPath
+      ? (ramdiskPath ?? firmwarePath)
       : undefined;
   return file === undefined ? '' : ` (${file})`;
 }
@@ -71,10 +72,19 @@ export function codeOfFailure({
     const isRead = number === errno.ENODATA || number === errno.EFBIG;
     return isRead ? 'BUILD_KERNEL_INVALID' : 'BUILD_KERNEL_UNREADABLE';
   }
-  if (stage === 'ramdisk' || call === 'xc_dom_module_mem') return 'BUILD_RAMDISK_UNREADABLE';
+  if (stage === 'ramdisk' || stage === 'firmware' || call === 'xc_dom_module_mem') {
+    return 'BUILD_RAMDISK_UNREADABLE';
+  }
   if (call === 'xc_dom_kernel_mem' || call === 'xc_dom_parse_image') return 'BUILD_KERNEL_INVALID';
+  // The descriptor of a stream.
+  if (call === 'dup') return 'HYPERVISOR_BAD_ARGUMENT';
+  // Their errno is that of whatever step failed; a value that was refused is the library's own.
+  if (call === 'xc_domain_save' || call === 'xc_domain_restore') return 'HYPERVISOR_CALL_FAILED';
   if (stage !== '' && libraryCode === LIBRARY_OUT_OF_MEMORY) return 'HYPERVISOR_NO_MEMORY';
   if (stage !== '' && libraryCode === LIBRARY_INVALID_KERNEL) return 'BUILD_KERNEL_INVALID';
+  // A scheduler that this Xen was built without, or no such pool.
+  if (call === 'xc_cpupool_create' && number === errno.ENOENT) return 'HYPERVISOR_NOT_SUPPORTED';
+  if (call.startsWith('xc_cpupool_') && number === errno.ENOENT) return 'HYPERVISOR_BAD_ARGUMENT';
   return CODE_BY_ERRNO.get(number) ?? 'HYPERVISOR_CALL_FAILED';
 }
 

@@ -1,4 +1,6 @@
+import type { Domid } from '@xenops/core/ids';
 import { ADDON_ARITY, type Addon, type AddonFailure } from './addon.ts';
+import { DOMAIN_RECORD_BYTES } from './domain-list-codec.ts';
 
 /** Throws what the addon throws for a failed call. */
 export function failCall(fields: Partial<AddonFailure>): never {
@@ -20,4 +22,13 @@ export function fakeAddon(given: Partial<Record<keyof Addon, unknown>>): Addon {
     return [name, Object.defineProperty(exported, 'length', { value: arity })];
   });
   return Object.fromEntries(exports) as Addon;
+}
+
+/** What the addon's `findDomain` gives for a domain with that many vcpus. */
+export function domainRecord(domid: Domid, vcpuCount = 1): ArrayBuffer {
+  const buffer = new ArrayBuffer(DOMAIN_RECORD_BYTES);
+  const words = new Uint32Array(buffer);
+  words[0] = domid;
+  words[4] = vcpuCount - 1;
+  return buffer;
 }

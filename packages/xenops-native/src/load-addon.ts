@@ -74,8 +74,17 @@ export function isAvailable(source: AddonSource = BUILT_ADDON): Availability {
 
 /** Loads the addon, connects, and checks that Xen answers. Throws HYPERVISOR_UNAVAILABLE that names what is missing. */
 export function openXen(source: AddonSource = BUILT_ADDON): OpenedXen {
+  return withRemedy(() => connect(source));
+}
+
+/** The addon alone, for what needs no hypervisor. Throws HYPERVISOR_UNAVAILABLE that names what is missing. */
+export function openAddon(source: AddonSource = BUILT_ADDON): Addon {
+  return withRemedy(() => loadAddon(source));
+}
+
+function withRemedy<T>(open: () => T): T {
   try {
-    return connect(source);
+    return open();
   } catch (error) {
     if (!(error instanceof Missing)) throw error;
     const { part, message: reason, cause } = error;

@@ -3,13 +3,14 @@ import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { DOM0, domid, evtchn, randomVmUuid } from '@xenops/core/ids';
 import type { PvBuildSpec } from '@xenops/core/hypervisor';
-import type { Addon, AddonOperation, AddonPvResult, XcInterface } from './addon.ts';
-import { addonError, failCall, fakeAddon } from './fake-addon.test-helper.ts';
-import { NativeHypervisor } from './native-hypervisor.ts';
+import type { AddonBuildResult } from './addon-build.ts';
+import type { Addon, AddonOperation, XcInterface } from './addon.ts';
+import { addonError, domainRecord, failCall, fakeAddon } from './fake-addon.test-helper.ts';
+import { nativeHypervisor, type NativeHypervisor } from './native-hypervisor.ts';
 
 const XC = {} as XcInterface;
 const DOMID = domid(7);
-const RESULT: AddonPvResult = { storeFrame: 1n, consoleFrame: 2n };
+const RESULT: AddonBuildResult = { storeFrame: 1n, consoleFrame: 2n };
 const SPEC: PvBuildSpec = {
   kind: 'pv',
   kernelPath: '/boot/kernel',
@@ -33,14 +34,15 @@ function hypervisorOn(given: Partial<Record<keyof Addon, unknown>>): NativeHyper
     commandLine: '',
     pageSizeBytes: 4096,
   };
-  return new NativeHypervisor({ addon: fakeAddon(given), xc: XC, version });
+  const addon = fakeAddon({ findDomain: () => domainRecord(DOMID), ...given });
+  return nativeHypervisor({ addon, xc: XC, version }, { kernelCache: undefined });
 }
 
 /** An operation that the test ends, and that ends as an abort when it is aborted. */
-function heldOperation(): AddonOperation<AddonPvResult> & { finish(): void } {
+function heldOperation(): AddonOperation<AddonBuildResult> & { finish(): void } {
   let finish = (): void => undefined;
   let abort = (): void => undefined;
-  const done = new Promise<AddonPvResult>((resolve, reject) => {
+  const done = new Promise<AddonBuildResult>((resolve, reject) => {
     finish = (): void => {
       resolve(RESULT);
     };
@@ -127,12 +129,12 @@ describe('long verbs', () => {
   });
   test('stages are told as progress, and only when somebody listens', async () => {
     const listeners: unknown[] = [];
-    const startBuildPv = (...[, , , onStage]: Parameters<Addon['startBuildPv']>): unknown => {
+    const startBuild = (...[, , , onStage]: Parameters<Addon['startBuild']>): unknown => {
       listeners.push(onStage);
       onStage?.('memory');
       return { done: Promise.resolve(RESULT), abort: () => undefined };
     };
-    const hypervisor = hypervisorOn({ startBuildPv });
+    const hypervisor = hypervisorOn({ startBuild });
     const seen: unknown[] = [];
     expect(await hypervisor.buildDomain(DOMID, SPEC)).toEqual(RESULT);
     await hypervisor.buildDomain(DOMID, SPEC, { onProgress: (progress) => seen.push(progress) });
@@ -141,7 +143,7 @@ describe('long verbs', () => {
   });
   test('a signal that has fired before starts nothing', async () => {
     const started: unknown[] = [];
-    const hypervisor = hypervisorOn({ startBuildPv: () => started.push(1) });
+    const hypervisor = hypervisorOn({ startBuild: () => started.push(1) });
     const signal = AbortSignal.abort();
     await expect(hypervisor.buildDomain(DOMID, SPEC, { signal })).rejects.toMatchObject({
       code: 'ABORTED',
@@ -149,7 +151,7 @@ describe('long verbs', () => {
     expect(started).toEqual([]);
   });
   test('a signal that fires on the way ends it with ABORTED, the reason as its cause', async () => {
-    const hypervisor = hypervisorOn({ startBuildPv: heldOperation });
+    const hypervisor = hypervisorOn({ startBuild: heldOperation });
     const controller = new AbortController();
     const built = hypervisor.buildDomain(DOMID, SPEC, { signal: controller.signal });
     const reason = new Error('the user left');
@@ -164,7 +166,7 @@ describe('long verbs', () => {
     const operation = heldOperation();
     const closed: unknown[] = [];
     const closeInterface = (xc: unknown): number => closed.push(xc);
-    const hypervisor = hypervisorOn({ startBuildPv: () => operation, closeInterface });
+    const hypervisor = hypervisorOn({ startBuild: () => operation, closeInterface });
     const built = hypervisor.buildDomain(DOMID, SPEC);
     const disposed = hypervisor[Symbol.asyncDispose]();
     expect(closed).toEqual([]);

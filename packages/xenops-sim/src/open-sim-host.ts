@@ -2,7 +2,7 @@ import { ConnectError } from '@xenops/core/errors';
 import type { Hypervisor } from '@xenops/core/hypervisor';
 import { defaultSimFolder, simSocketPaths } from './daemon/socket-folder.ts';
 import { startOnDemand, type StartOptions } from './daemon/start-on-demand.ts';
-import { RemoteHypervisor } from './rpc/remote-hypervisor.ts';
+import { openRemoteHypervisor } from './rpc/remote-hypervisor.ts';
 
 export interface OpenedSimHost {
   readonly hypervisor: Hypervisor;
@@ -20,7 +20,7 @@ export async function openSimHost(
 ): Promise<OpenedSimHost> {
   const { hypervisorSocket, xenstoreSocket } = simSocketPaths(folder);
   const open = async (): Promise<OpenedSimHost> => ({
-    hypervisor: await RemoteHypervisor.open(hypervisorSocket),
+    hypervisor: await openRemoteHypervisor(hypervisorSocket),
     xenstoreSocketPath: xenstoreSocket,
   });
   try {

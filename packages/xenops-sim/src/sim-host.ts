@@ -1,34 +1,58 @@
 /**
- * A whole Xen host in this process: hypervisor, xenstored, Dom0's nodes, consoles and guests. What a real host offers is
- * in `hypervisor` and `store`; everything that only a simulated host can do is in `control`.
+ * A whole Xen host in this process: hypervisor, xenstored, Dom0's nodes, consoles, back-ends and guests. What a real host
+ * offers is in `hypervisor` and `store`; everything that only a simulated host can do is in `control`.
  */
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { XenStoreError } from '@xenops/core/errors';
-import { type Clock, systemClock } from '@xenops/core/host';
-import type { Hypervisor } from '@xenops/core/hypervisor';
+import { type Clock, type HostServices, systemClock } from '@xenops/core/host';
+import type { HotplugServices } from '@xenops/core/hotplug';
+import type { FullHypervisor } from '@xenops/core/hypervisor';
 import { type Connector, WireClient, type XenStore } from '@xenops/core/xenstore';
+import { BackendHost } from './backends/backend-host.ts';
 import { ConsoleBook } from './console/console-book.ts';
 import { ConsoleDaemon } from './console/console-daemon.ts';
+import {
+  checkDescription,
+  readDescription,
+  type HostDescription,
+} from './description/host-description.ts';
+import { FaultPlan, type FaultOptions } from './faults/fault-plan.ts';
 import type { Guest } from './guests/guest.ts';
 import { GuestRunner } from './guests/guest-runner.ts';
 import { linuxGuest } from './guests/linux-guest.ts';
-import { HypervisorModel } from './hypervisor/hypervisor-model.ts';
-import { SimHypervisor } from './hypervisor/sim-hypervisor.ts';
+import { createModel } from './hypervisor/hypervisor-model.ts';
+import { openHandle, type SimHypervisor } from './hypervisor/sim-hypervisor.ts';
+import type { XenState } from './hypervisor/xen-state.ts';
 import type { DomainPresence } from './xenstored/domains.ts';
+import { simHostServices, type StartProgram } from './services/sim-host-services.ts';
+import { simHotplug, type SimScript } from './services/sim-hotplug.ts';
+import { SimMachine } from './services/sim-machine.ts';
+import { startStandIn, type StandInOptions } from './device-model/device-model-stand-in.ts';
 import { GuestRing, inProcessConnector } from './xenstored/in-process.ts';
 import { Xenstored } from './xenstored/xenstored.ts';
 
-export interface SimHostOptions {
-  /** Memory of the machine; 8 GiB unless said. */
-  readonly memoryKib?: number | undefined;
-  /** Physical cpus; 4 unless said. */
-  readonly cpuCount?: number | undefined;
-  /** Memory of Dom0; 1 GiB, or half of a smaller machine, unless said. */
-  readonly dom0MemoryKib?: number | undefined;
+export interface SimHostOptions extends HostDescription {
+  /** The machine, from a JSON file or as an object; what stands beside it here goes before it. */
+  readonly description?: string | HostDescription | undefined;
   readonly clock?: Clock | undefined;
   /** Where consoles are written; nowhere unless said. */
   readonly consoleFolder?: string | undefined;
-  /** What plays the guests; `linuxGuest` unless said. */
+  /** What plays the guests that name nobody; `linuxGuest` unless said. */
   readonly guest?: Guest | undefined;
+  /** What plays a guest with the word `sim.guest=NAME` on its command line. */
+  readonly guests?: Readonly<Record<string, Guest>> | undefined;
+  /** Hotplug scripts by path; others do not exist. */
+  readonly scripts?: Readonly<Record<string, SimScript>> | undefined;
+  /** Programs by path, besides QEMU, which every path with `qemu` in its name stands for. */
+  readonly programs?: Readonly<Record<string, StartProgram>> | undefined;
+  /** How device models misbehave. */
+  readonly deviceModelFailure?: StandInOptions['failure'];
+  /** Folder of the sockets of device models; a new one below the temporary folder unless said. */
+  readonly runFolder?: string | undefined;
+  /** What fails from the start; `control.faults` changes it later. */
+  readonly faults?: FaultOptions | undefined;
   /** Takes reports of what went wrong inside the model. */
   readonly log?: ((text: string) => void) | undefined;
 }
@@ -37,8 +61,12 @@ export interface SimHostOptions {
 export interface SimControl {
   readonly clock: Clock;
   readonly xenstored: Xenstored;
+  /** Files, loop devices, links and processes of Dom0. */
+  readonly machine: SimMachine;
+  /** Faults of the host's connections: `hypervisor`, `store`, and those opened here, but for guests and back-ends. */
+  readonly faults: FaultPlan;
   /** A further connection to the hypervisor, as another process has. */
-  openHypervisor(): Hypervisor;
+  openHypervisor(): SimHypervisor;
   /** A further privileged connection to xenstored. */
   openStore(): WireClient;
   /** The xenstore of an introduced domain as its guest sees it; takes it over from the scripted guest. */
@@ -48,25 +76,23 @@ export interface SimControl {
 }
 
 export interface SimHost extends AsyncDisposable {
-  readonly hypervisor: Hypervisor;
+  readonly hypervisor: FullHypervisor;
   readonly store: XenStore;
+  readonly services: HostServices;
+  readonly hotplug: HotplugServices;
   readonly control: SimControl;
 }
 
-const DEFAULT_MEMORY_KIB = 8_388_608;
-const DEFAULT_DOM0_MEMORY_KIB = 1_048_576;
-const DEFAULT_CPU_COUNT = 4;
-
-/** Starts a host. */
+/** Starts a host. Rejects with CONFIG_BAD_VALUE when the description makes no sense. */
 export async function createSimHost(options: SimHostOptions = {}): Promise<SimHost> {
-  const { memoryKib = DEFAULT_MEMORY_KIB, cpuCount = DEFAULT_CPU_COUNT } = options;
-  const { clock = systemClock, log = () => undefined, guest = linuxGuest } = options;
-  const dom0MemoryKib = options.dom0MemoryKib ?? Math.min(DEFAULT_DOM0_MEMORY_KIB, memoryKib / 2);
-  const model = new HypervisorModel({ clock, memoryKib, cpuCount, dom0MemoryKib });
+  const { clock = systemClock, log = () => undefined, guest = linuxGuest, guests = {} } = options;
+  const description = await describe(options);
+  const { xen, verbs } = createModel(clock, description);
+  const faults = new FaultPlan(clock);
   const rings = new Map<number, GuestRing>();
   const book = new ConsoleBook(options.consoleFolder);
   const xenstored: Xenstored = new Xenstored({
-    presence: (domid) => presenceOf(model, domid),
+    presence: (domid) => presenceOf(xen, domid),
     openGuestSink: (domid) => {
       const ring = new GuestRing(xenstored, domid);
       rings.set(domid, ring);
@@ -80,43 +106,111 @@ export async function createSimHost(options: SimHostOptions = {}): Promise<SimHo
     log,
   });
   const openWith = (connector: Connector): WireClient => new WireClient(connector, { clock });
-  const openStore = (): WireClient => openWith(inProcessConnector(xenstored));
+  const openOwnStore = (): WireClient => openWith(inProcessConnector(xenstored));
+  const openStore = (): WireClient => openWith(faults.wrap(inProcessConnector(xenstored)));
   const openGuestStore = (domid: number): WireClient =>
     openWith((handlers) => findRing(rings, domid)(handlers));
-  const store = openStore();
-  const consoles = new ConsoleDaemon({ store, book, log });
+  const openHypervisor = (): SimHypervisor =>
+    openHandle(verbs, { before: (verb) => faults.beforeCall(verb) });
+  const ownStore = openOwnStore();
+  const consoles = new ConsoleDaemon({ store: ownStore, book, log });
   const print = (domid: number, text: string): void => book.append(domid, text);
-  const runner = new GuestRunner({ model, clock, guest, print, openStore: openGuestStore, log });
-  const following = model.listen({
+  const runner = new GuestRunner({
+    xen,
+    clock,
+    guest,
+    guests,
+    print,
+    openStore: openGuestStore,
+    log,
+  });
+  const following = xen.listen({
     domainException: () => xenstored.domainsChanged(),
-    runnableChanged: () => undefined,
     removed: ({ domid }) => {
       rings.delete(domid);
       consoles.forget(domid);
     },
   });
-  await writeDom0Nodes(store);
-  const hypervisor = new SimHypervisor(model);
+  await writeDom0Nodes(ownStore);
+  const { backends: tempers = {} } = description;
+  const machine = new SimMachine();
+  const backends = new BackendHost({
+    store: ownStore,
+    clock,
+    tempers,
+    log,
+    onPresence: ({ kind, domid, devid }, isPresent) => {
+      const name = `vif${domid}.${devid}`;
+      if (kind !== 'vif') return;
+      if (isPresent) machine.links.set(name, { name, mtu: 1500, isUp: false });
+      else machine.links.delete(name);
+    },
+  });
+  const { programs = {}, scripts = {}, deviceModelFailure: failure } = options;
+  const startModel: StartProgram = (spec, logLine) =>
+    startStandIn(spec, { store: ownStore, failure, log: logLine });
+  const services = simHostServices({
+    machine,
+    clock,
+    runFolder: options.runFolder ?? path.join(tmpdir(), `xensim-${process.pid}-${randomUUID()}`),
+    findProgram: (file) =>
+      programs[file] ?? (path.basename(file).includes('qemu') ? startModel : undefined),
+  });
+  const hypervisor = openHypervisor();
+  const store = openStore();
+  faults.arm(options.faults);
   return {
     hypervisor,
     store,
+    services,
+    hotplug: simHotplug(machine, scripts),
     control: {
       clock,
       xenstored,
-      openHypervisor: () => new SimHypervisor(model),
+      machine,
+      faults,
+      openHypervisor,
       openStore,
       openGuestStore,
       consoleText: (domid) => book.text(domid),
     },
     async [Symbol.asyncDispose]() {
-      await runner[Symbol.asyncDispose]();
-      await consoles[Symbol.asyncDispose]();
-      following[Symbol.dispose]();
       await store[Symbol.asyncDispose]();
       await hypervisor[Symbol.asyncDispose]();
+      for (const { signal } of [...machine.processes.values()]) signal('SIGKILL');
+      await runner[Symbol.asyncDispose]();
+      await backends[Symbol.asyncDispose]();
+      await consoles[Symbol.asyncDispose]();
+      following[Symbol.dispose]();
+      await ownStore[Symbol.asyncDispose]();
+      xen[Symbol.dispose]();
     },
   };
 }
+
+/** The description, with what the caller says besides it. */
+async function describe(options: SimHostOptions): Promise<HostDescription> {
+  const { description = {}, ...rest } = options;
+  const told = typeof description === 'string' ? await readDescription(description) : description;
+  const own = Object.entries(rest).filter(
+    ([key, value]) => isDescribed(key) && value !== undefined,
+  );
+  return checkDescription({ ...told, ...Object.fromEntries(own) });
+}
+
+const HOST_ONLY: ReadonlySet<string> = new Set([
+  'clock',
+  'consoleFolder',
+  'guest',
+  'guests',
+  'faults',
+  'scripts',
+  'programs',
+  'deviceModelFailure',
+  'runFolder',
+  'log',
+]);
+const isDescribed = (key: string): boolean => !HOST_ONLY.has(key);
 
 function findRing(rings: ReadonlyMap<number, GuestRing>, domid: number): Connector {
   return (
@@ -131,8 +225,8 @@ function findRing(rings: ReadonlyMap<number, GuestRing>, domid: number): Connect
   );
 }
 
-function presenceOf(model: HypervisorModel, domid: number): DomainPresence {
-  const domain = model.find(domid);
+function presenceOf(xen: XenState, domid: number): DomainPresence {
+  const domain = xen.domains.get(domid);
   if (domain === undefined) return 'absent';
   if (domain.isDying) return 'dying';
   return domain.shutdownReason === undefined ? 'alive' : 'shutdown';

@@ -1,12 +1,16 @@
 /** `npm run bench -- NAME [--rounds N]`: measurements side by side with a peer, as ratios. */
 import { loadavg } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { dbus } from './dbus.ts';
 import { smoke } from './smoke.ts';
+import { xenstore } from './xenstore.ts';
 
 const BENCHMARKS: Readonly<
   Record<string, (rounds: number, print: (line: string) => void) => Promise<void>>
 > = {
+  dbus,
   smoke,
+  xenstore,
 };
 
 /** Fewest rounds whose median says anything on a shared machine. */

@@ -4,7 +4,9 @@
  */
 import { test } from 'node:test';
 import { hypervisorSuite, type SuiteTest } from '@xenops/core/compliance';
+import { openLocalStore } from '@xenops/core/xenstore';
 import { openHypervisor } from '../open-hypervisor.ts';
+import { hvmFiles } from './guest-of-build.ts';
 
 const kernelPath = process.env['GUEST_KERNEL'];
 const ramdiskPath = process.env['GUEST_RAMDISK'];
@@ -18,6 +20,9 @@ const suiteTest: SuiteTest = Object.assign(
 hypervisorSuite({
   test: suiteTest,
   open: openHypervisor,
+  openStore: () => openLocalStore(),
   kernel: { path: kernelPath, ...(ramdiskPath === undefined ? {} : { ramdisk: ramdiskPath }) },
-  supports: { containers: true },
+  hvm: hvmFiles(),
+  pci: 'the machine has no IOMMU',
+  supports: { containers: true, rings: true, flask: 'Xen runs without FLASK' },
 });

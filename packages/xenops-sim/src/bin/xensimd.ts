@@ -5,12 +5,14 @@ import { ConfigError, XenopsError } from '@xenops/core/errors';
 import { startDaemon, type DaemonOptions } from '../daemon/daemon.ts';
 import { defaultSimFolder } from '../daemon/socket-folder.ts';
 
-const USAGE = `Usage: xensimd [--dir DIR] [--memory SIZE] [--cpus N] [--idle-timeout SECONDS]
+const USAGE = `Usage: xensimd [--dir DIR] [--description FILE] [--memory SIZE] [--cpus N]
+               [--idle-timeout SECONDS]
 
 Runs a simulated Xen host. xenstored listens on DIR/xenstored/socket, the hypervisor on
 DIR/hypervisor/socket; "ready" on standard output says that both do.
 
   --dir DIR               folder of the sockets (default: ${defaultSimFolder()})
+  --description FILE      the machine as JSON: memory, NUMA nodes, PCI devices, back-ends, ...
   --memory SIZE           memory of the host, such as 8G or 512M (default: 8G)
   --cpus N                physical cpus (default: 4)
   --idle-timeout SECONDS  stop after this long without a connection; 0 for never (default: 0)
@@ -23,13 +25,17 @@ const KIB_BY_SUFFIX: Readonly<Record<string, number>> = { '': 1, K: 1, M: 1024, 
 /** Lines that a daemon reports at most; it may run for months with nobody reading. */
 const LOG_LINES_MAX = 10_000;
 
-type Settings = Pick<DaemonOptions, 'folder' | 'memoryKib' | 'cpuCount' | 'idleTimeoutMs'>;
+type Settings = Pick<
+  DaemonOptions,
+  'folder' | 'description' | 'memoryKib' | 'cpuCount' | 'idleTimeoutMs'
+>;
 
 function parseSettings(args: readonly string[]): Settings | 'help' {
   const { values } = parseArgs({
     args: [...args],
     options: {
       dir: { type: 'string' },
+      description: { type: 'string' },
       memory: { type: 'string' },
       cpus: { type: 'string' },
       'idle-timeout': { type: 'string' },
@@ -40,6 +46,7 @@ function parseSettings(args: readonly string[]): Settings | 'help' {
   const idleSeconds = parseCount('--idle-timeout', values['idle-timeout'] ?? '0', 0);
   return {
     folder: path.resolve(values.dir ?? defaultSimFolder()),
+    description: values.description,
     memoryKib: values.memory === undefined ? undefined : parseMemoryKib(values.memory),
     cpuCount: values.cpus === undefined ? undefined : parseCount('--cpus', values.cpus, 1),
     idleTimeoutMs: idleSeconds * 1000,

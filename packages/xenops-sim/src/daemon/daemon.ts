@@ -17,6 +17,8 @@ import { simSocketPaths } from './socket-folder.ts';
 
 export interface DaemonOptions {
   readonly folder: string;
+  /** JSON file of the machine. */
+  readonly description?: string | undefined;
   readonly memoryKib?: number | undefined;
   readonly cpuCount?: number | undefined;
   /** Stop after this long without a connection; 0 for never. */
@@ -28,7 +30,7 @@ export interface DaemonOptions {
 
 /** Starts; both sockets listen when it resolves. Rejects with CONNECT_FAILED when the folder is in use. */
 export async function startDaemon(options: DaemonOptions): Promise<AsyncDisposable> {
-  const { clock = systemClock, log, memoryKib, cpuCount } = options;
+  const { clock = systemClock, log, description, memoryKib, cpuCount } = options;
   const paths = simSocketPaths(options.folder);
   const stop = new CleanupStack();
   try {
@@ -37,7 +39,14 @@ export async function startDaemon(options: DaemonOptions): Promise<AsyncDisposab
     stop.push('the lock of the folder', () => lock.release());
     await writeGuestKernel(paths.guestKernel);
     const { consoleFolder } = paths;
-    const host = await createSimHost({ clock, log, memoryKib, cpuCount, consoleFolder });
+    const host = await createSimHost({
+      clock,
+      log,
+      description,
+      memoryKib,
+      cpuCount,
+      consoleFolder,
+    });
     stop.push('the host', async () => {
       await host[Symbol.asyncDispose]();
     });

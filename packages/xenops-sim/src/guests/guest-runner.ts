@@ -2,51 +2,45 @@
  * Starts a guest when its domain may run for the first time, holds it while the domain is paused, and ends it with the
  * domain. A guest that fails by a mistake of its own crashes its domain, and no more.
  */
-import { AbortedError, hasCode } from '@xenops/core/errors';
+import { hasCode } from '@xenops/core/errors';
 import type { Clock } from '@xenops/core/host';
-import { kibFromPages } from '@xenops/core/units';
 import type { XenStore } from '@xenops/core/xenstore';
-import type { DomainRecord } from '../hypervisor/domain-record.ts';
-import { isRunnable } from '../hypervisor/domain-record.ts';
-import type { HypervisorModel } from '../hypervisor/hypervisor-model.ts';
-import type { Guest, GuestMachine } from './guest.ts';
-import { BOOT_CPU_TIME_NS } from './linux-guest.ts';
-import { Latch } from './latch.ts';
+import { isRunnable, type DomainRecord } from '../hypervisor/domain-record.ts';
+import type { XenState } from '../hypervisor/xen-state.ts';
+import type { Guest } from './guest.ts';
+import { guestName } from './guest-tempers.ts';
+import { RunningGuest } from './running-guest.ts';
 
 export interface GuestRunnerOptions {
-  readonly model: HypervisorModel;
+  readonly xen: XenState;
   readonly clock: Clock;
+  /** What plays a guest whose command line names none. */
   readonly guest: Guest;
+  /** By the name in `sim.guest=`. */
+  readonly guests: Readonly<Record<string, Guest>>;
   readonly print: (domid: number, text: string) => void;
   /** Opens the guest's end of xenstore; the domain has been introduced. */
   readonly openStore: (domid: number) => XenStore;
   readonly log: (text: string) => void;
 }
 
-/** A guest that has been started. */
-interface Running {
-  readonly domain: DomainRecord;
-  readonly stop: AbortController;
-  readonly mayRun: Latch;
-  readonly introduced: Latch;
-  ended: Promise<void>;
-}
-
 export class GuestRunner implements AsyncDisposable {
   readonly #options: GuestRunnerOptions;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Map<DomainRecord, RunningGuest>();
   readonly #introduced = new Set<number>();
   readonly #listening: Disposable;
 
   constructor(options: GuestRunnerOptions) {
     this.#options = options;
-    this.#listening = options.model.listen({
-      domainException: () => undefined,
+    this.#listening = options.xen.listen({
       runnableChanged: (domain) => this.#follow(domain),
-      removed: ({ domid }) => {
-        this.#introduced.delete(domid);
-        this.#running.get(domid)?.stop.abort();
-        this.#running.delete(domid);
+      resumed: (domain, { isCooperative }) =>
+        this.#running.get(domain)?.wake(isCooperative ? 'cancelled' : 'resumed'),
+      triggered: (domain, trigger) => this.#running.get(domain)?.trigger(trigger),
+      removed: (domain) => {
+        this.#introduced.delete(domain.domid);
+        this.#running.get(domain)?.stop();
+        this.#running.delete(domain);
       },
     });
   }
@@ -54,19 +48,20 @@ export class GuestRunner implements AsyncDisposable {
   /** The domain has a connection to xenstored from now on. */
   introduced(domid: number): void {
     this.#introduced.add(domid);
-    this.#running.get(domid)?.introduced.open();
+    const domain = this.#options.xen.domains.get(domid);
+    if (domain !== undefined) this.#running.get(domain)?.introduced.open();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listening[Symbol.dispose]();
     const running = [...this.#running.values()];
     this.#running.clear();
-    for (const { stop } of running) stop.abort();
+    for (const guest of running) guest.stop();
     await Promise.all(running.map(({ ended }) => ended));
   }
 
   #follow(domain: DomainRecord): void {
-    const known = this.#running.get(domain.domid);
+    const known = this.#running.get(domain);
     if (known === undefined) {
       if (isRunnable(domain)) this.#start(domain);
     } else if (isRunnable(domain)) {
@@ -77,50 +72,21 @@ export class GuestRunner implements AsyncDisposable {
   }
 
   #start(domain: DomainRecord): void {
-    const running: Running = {
-      domain,
-      stop: new AbortController(),
-      mayRun: new Latch(true),
-      introduced: new Latch(this.#introduced.has(domain.domid)),
-      ended: Promise.resolve(),
-    };
-    this.#running.set(domain.domid, running);
-    running.ended = this.#run(running);
+    const { xen, clock, print, openStore, guest, guests } = this.#options;
+    const running = new RunningGuest({ xen, clock, print, openStore, domain });
+    this.#running.set(domain, running);
+    if (this.#introduced.has(domain.domid)) running.introduced.open();
+    const script = guests[guestName(domain.guest?.cmdline ?? '') ?? ''] ?? guest;
+    running.ended = this.#run(domain, running, script);
   }
 
-  async #run(running: Running): Promise<void> {
-    const { domid } = running.domain;
+  async #run(domain: DomainRecord, running: RunningGuest, script: Guest): Promise<void> {
     try {
-      await this.#options.guest(this.#machine(running));
+      await script(running.machine);
     } catch (error) {
-      if (running.stop.signal.aborted || hasCode(error, 'ABORTED', 'XENSTORE_CLOSED')) return;
-      this.#options.log(`The simulated guest of domain ${domid} failed: ${String(error)}`);
-      this.#options.model.shutdown(domid, 'crash');
+      if (running.signal.aborted || hasCode(error, 'ABORTED', 'XENSTORE_CLOSED')) return;
+      this.#options.log(`The simulated guest of domain ${domain.domid} failed: ${String(error)}`);
+      this.#options.xen.shutDown(domain, 'crash');
     }
-  }
-
-  #machine({ domain, stop, mayRun, introduced }: Running): GuestMachine {
-    const { model, clock, print, openStore } = this.#options;
-    const { domid } = domain;
-    const { signal } = stop;
-    const gone = (): AbortedError => new AbortedError({ message: `Domain ${domid} is gone` });
-    return {
-      domid,
-      cmdline: domain.guest?.cmdline ?? '',
-      memoryKib: kibFromPages(domain.pages),
-      vcpuCount: domain.maxVcpus,
-      clock,
-      signal,
-      runnable: () => mayRun.wait(signal, gone),
-      openStore: async () => {
-        await introduced.wait(signal, gone);
-        return openStore(domid);
-      },
-      print: (text) => print(domid, text),
-      idle: () => model.becomeIdle(domain, BOOT_CPU_TIME_NS),
-      shutdown: (reason) => {
-        if (!signal.aborted) model.shutdown(domid, reason);
-      },
-    };
   }
 }

@@ -6,7 +6,7 @@ import { DOM0, randomVmUuid, type Domid } from '@xenops/core/ids';
 import { ownedBy } from '@xenops/core/xenstore';
 import { simulatedKernel } from '../hypervisor/kernel-image.ts';
 import { createSimHost, type SimHost } from '../sim-host.ts';
-import { guestTemper } from './linux-guest.ts';
+import { guestTemper } from './guest-tempers.ts';
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'xensim-'));
 const kernelPath = path.join(folder, 'linux');
@@ -141,7 +141,7 @@ describe('tempers', () => {
     ['sim.boot=crash sim.boot=hang', { boot: 'hang', shutdown: 'obey' }],
     ['sim.boot=fly', { boot: 'ok', shutdown: 'obey' }],
   ])('the command line "%s" means %j', (cmdline, temper) => {
-    expect(guestTemper(cmdline)).toEqual(temper);
+    expect(guestTemper(cmdline)).toMatchObject(temper);
   });
 
   test.each(['crash', 'poweroff', 'reboot'])('sim.boot=%s ends the boot so', async (reason) => {

@@ -1,8 +1,9 @@
+/** The files that a guest is built from, read and checked as libxenguest does. */
 import { open } from 'node:fs/promises';
 import { HypervisorError, type HypervisorErrorCode } from '@xenops/core/errors';
-import type { PvBuildSpec } from '@xenops/core/hypervisor';
+import type { BuildSpec } from '@xenops/core/hypervisor';
 import { kibFromBytesUp } from '@xenops/core/units';
-import { isPvKernel } from './kernel-image.ts';
+import { isElf, isKernelFor } from './kernel-image.ts';
 
 /** Largest file that is taken for a kernel; libxenguest has a limit of its own (`kernel_max_size`). */
 const KERNEL_BYTES_MAX = 268_435_456;
@@ -13,27 +14,40 @@ interface Image {
   readonly content: Buffer;
 }
 
-/** Reads kernel and ramdisk as the builder would and says how large they are. Rejects with the three BUILD_ codes. */
-export async function loadPvImages(
-  domid: number,
-  { kernelPath, ramdiskPath }: Pick<PvBuildSpec, 'kernelPath' | 'ramdiskPath'>,
-): Promise<number> {
+/** Reads the files of the guest and says how large they are together. Rejects with the three BUILD_ codes. */
+export async function loadBootImages(domid: number, spec: BuildSpec): Promise<number> {
   const fail = failureOf(domid);
+  const kernelPath = spec.kind === 'hvm' ? spec.loaderPath : spec.kernelPath;
   const kernel = await readImage(kernelPath, KERNEL_BYTES_MAX).catch((cause: unknown) => {
     throw fail('BUILD_KERNEL_UNREADABLE', `The kernel ${kernelPath} cannot be read`, cause);
   });
-  if (!isPvKernel(kernel.content)) {
-    throw fail(
-      'BUILD_KERNEL_INVALID',
-      `${kernelPath} is no kernel for a PV guest: it is neither an ELF file with Xen's notes nor a bzImage`,
-    );
+  const isRight =
+    spec.kind === 'hvm' ? isElf(kernel.content) : isKernelFor(spec.kind, kernel.content);
+  if (!isRight) {
+    const message = `${kernelPath} is nothing that a ${spec.kind} guest can start: neither an ELF file with Xen's note for it nor a bzImage`;
+    throw fail('BUILD_KERNEL_INVALID', message);
   }
-  if (ramdiskPath === undefined) return kibFromBytesUp(kernel.bytes);
-  // Its content is the guest's business: that it can be read is enough.
-  const ramdisk = await readImage(ramdiskPath, 1).catch((cause: unknown) => {
-    throw fail('BUILD_RAMDISK_UNREADABLE', `The ramdisk ${ramdiskPath} cannot be read`, cause);
-  });
-  return kibFromBytesUp(kernel.bytes + ramdisk.bytes);
+  let bytes = kernel.bytes;
+  for (const modulePath of modulesOf(spec)) {
+    // Its content is the guest's business: that it can be read is enough.
+    const module = await readImage(modulePath, 1).catch((cause: unknown) => {
+      throw fail('BUILD_RAMDISK_UNREADABLE', `The module ${modulePath} cannot be read`, cause);
+    });
+    bytes += module.bytes;
+  }
+  return kibFromBytesUp(bytes);
+}
+
+/** What goes into the guest beside the kernel. */
+function modulesOf(spec: BuildSpec): readonly string[] {
+  const paths =
+    spec.kind === 'hvm'
+      ? [spec.firmwarePath, spec.acpiModulePath, spec.smbiosModulePath]
+      : [
+          spec.ramdiskPath,
+          ...(spec.kind === 'pvh' ? (spec.modules ?? []).map(({ path }) => path) : []),
+        ];
+  return paths.filter((path) => path !== undefined);
 }
 
 /** A regular file, up to so many bytes of it. */

@@ -13,4 +13,8 @@ export class ConsoleRing {
   print(line: string): void {
     this.#text = `${this.#text}(XEN) ${line}\n`.slice(-RING_CHARACTERS);
   }
+
+  clear(): void {
+    this.#text = '';
+  }
 }

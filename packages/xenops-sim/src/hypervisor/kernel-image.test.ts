@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isPvKernel, simulatedKernel } from './kernel-image.ts';
+import { isKernelFor, simulatedKernel } from './kernel-image.ts';
 
 /** A bzImage around a packed kernel, with one sector of set-up. */
 function bzImage(payload: Buffer): Buffer {
@@ -17,7 +17,9 @@ function bzImage(payload: Buffer): Buffer {
 describe('what is a kernel', () => {
   const kernel = simulatedKernel();
   const withoutNote = Buffer.from(kernel);
-  withoutNote.write('Xin', withoutNote.lastIndexOf('Xen'), 'latin1');
+  for (let at = withoutNote.indexOf('Xen\0'); at >= 0; at = withoutNote.indexOf('Xen\0')) {
+    withoutNote.write('Xin', at, 'latin1');
+  }
   test.each([
     ['the simulated one', kernel, true],
     ['gzipped', gzipSync(kernel), true],
@@ -31,7 +33,8 @@ describe('what is a kernel', () => {
     ['text', Buffer.from('#!/bin/sh\nexit 0\n'), false],
     ['a bzImage of text', bzImage(Buffer.from('text')), false],
   ])('%s: %#', (_, image, is) => {
-    expect(isPvKernel(image)).toBe(is);
+    expect(isKernelFor('pv', image)).toBe(is);
+    expect(isKernelFor('pvh', image)).toBe(is);
   });
 });
 
@@ -45,7 +48,8 @@ test('no bytes make the check fail', () => {
       (at, byte, cut) => {
         const image = Buffer.from(kernel);
         image.writeUInt8(byte, at);
-        expect(typeof isPvKernel(image.subarray(0, cut % (image.length + 1)))).toBe('boolean');
+        const part = image.subarray(0, cut % (image.length + 1));
+        expect(typeof isKernelFor('pv', part)).toBe('boolean');
       },
     ),
   );

@@ -1,5 +1,5 @@
 /**
- * What is a kernel for a PV guest: an ELF file with Xen's notes, bare, gzipped, or as the payload of a bzImage; what
+ * What is a kernel for a PV or PVH guest: an ELF file with Xen's notes, bare, gzipped, or as the payload of a bzImage; what
  * libxenguest's loaders accept (tools/libs/guest/xg_dom_elfloader.c, xg_dom_bzimageloader.c). And a maker of the
  * smallest one, for simulated hosts, where nothing executes it.
  */
@@ -13,23 +13,31 @@ const NOTE = {
   guestVersion: 7,
   xenVersion: 5,
   loader: 8,
+  pvhEntry: 18,
 } as const;
 const NOTE_NAME = 'Xen\0';
 const SEGMENT_LOAD = 1;
 const SEGMENT_NOTE = 4;
 const SECTION_NOTE = 7;
+const ELF_MAGIC = 0x7f454c46;
 const ELF_HEADER_BYTES = 64;
 const PROGRAM_HEADER_BYTES = 56;
 const SECTION_HEADER_BYTES = 64;
 /** Largest unpacked kernel; protects against a small file that unpacks to a huge one. */
 const KERNEL_BYTES_MAX = 268_435_456;
 
-/** Whether a PV guest can be built from the file. */
-export function isPvKernel(image: Buffer): boolean {
+/** Whether a guest of that type can be built from the file. */
+export function isKernelFor(guestType: 'pv' | 'pvh', image: Buffer): boolean {
   const payload = bzImagePayload(image);
   if (payload !== undefined && hasOtherPacking(payload)) return true;
   const kernel = unpack(payload ?? image);
-  return kernel !== undefined && hasXenNotes(kernel);
+  const entry = guestType === 'pv' ? NOTE.entry : NOTE.pvhEntry;
+  return kernel !== undefined && hasXenNote(kernel, entry);
+}
+
+/** Whether the file could be hvmloader, of which libxenguest asks no more than that it is an ELF file. */
+export function isElf(image: Buffer): boolean {
+  return image.length >= 52 && image.readUInt32BE(0) === ELF_MAGIC;
 }
 
 /** An ELF64 kernel with Xen's notes and not a single instruction. */
@@ -47,6 +55,7 @@ export function simulatedKernel(): Buffer {
     note(NOTE.loader, text('generic')),
     note(NOTE.virtBase, word(0xffff_ffff_8000_0000n)),
     note(NOTE.entry, word(0xffff_ffff_8100_0000n)),
+    note(NOTE.pvhEntry, word(0x100_0000n)),
   ]);
   const notesOffset = ELF_HEADER_BYTES + 2 * PROGRAM_HEADER_BYTES;
   const header = Buffer.alloc(ELF_HEADER_BYTES);
@@ -122,8 +131,8 @@ function hasOtherPacking(payload: Buffer): boolean {
   return OTHER_PACKINGS.some((magic) => payload.subarray(0, magic.length).equals(magic));
 }
 
-function hasXenNotes(kernel: Buffer): boolean {
-  if (kernel.length < 52 || kernel.readUInt32BE(0) !== 0x7f454c46) return false;
+function hasXenNote(kernel: Buffer, type: number): boolean {
+  if (!isElf(kernel)) return false;
   const is64Bit = kernel.readUInt8(4) === 2;
   if (!is64Bit || kernel.length < ELF_HEADER_BYTES) return false;
   return [
@@ -139,7 +148,7 @@ function hasXenNotes(kernel: Buffer): boolean {
       entryBytes: SECTION_HEADER_BYTES,
       type: SECTION_NOTE,
     }),
-  ].some((notes) => containsXenNote(notes));
+  ].some((notes) => containsXenNote(notes, type));
 }
 
 /** The contents of all segments, or sections, of one type. */
@@ -165,13 +174,13 @@ function table(
   return found;
 }
 
-/** Whether an entry point for PV is among the notes. */
-function containsXenNote(notes: Buffer): boolean {
+/** Whether a note of Xen's of this type, an entry point, is among the notes. */
+function containsXenNote(notes: Buffer, type: number): boolean {
   const aligned = (bytes: number): number => Math.ceil(bytes / 4) * 4;
   for (let at = 0; at + 12 <= notes.length;) {
     const nameBytes = notes.readUInt32LE(at);
     const isXen = notes.toString('latin1', at + 12, at + 12 + nameBytes) === NOTE_NAME;
-    if (isXen && notes.readUInt32LE(at + 8) === NOTE.entry) return true;
+    if (isXen && notes.readUInt32LE(at + 8) === type) return true;
     at += 12 + aligned(nameBytes) + aligned(notes.readUInt32LE(at + 4));
   }
   return false;

@@ -1,28 +1,11 @@
-/** Messages of the hypervisor's socket, one JSON text a line. */
+/**
+ * Messages of the hypervisor's socket, one JSON text a line. Among the arguments of a call there may be functions of the
+ * caller, which the other side calls back by `ask` and gets an `answer` or a `refusal` from.
+ */
 import type { Progress } from '@xenops/core/hypervisor';
-import { decodeValue, encodeValue } from './value-codec.ts';
+import { isVerb, VERBS, type Verb } from '../hypervisor/verbs.ts';
 import type { WireFailure } from './error-codec.ts';
-
-/** Verbs that can be called, and whether their last argument is `LongCallOptions`. */
-export const VERBS = {
-  version: 'short',
-  physInfo: 'short',
-  pcpuInfo: 'short',
-  consoleRing: 'short',
-  listDomains: 'short',
-  findDomain: 'short',
-  createDomain: 'short',
-  setHandle: 'short',
-  setMaxMemory: 'short',
-  allocUnboundEvtchn: 'short',
-  buildDomain: 'long',
-  pause: 'short',
-  unpause: 'short',
-  shutdown: 'short',
-  destroy: 'long',
-} as const;
-
-export type Verb = keyof typeof VERBS;
+import { decodeValue, encodeValue } from './value-codec.ts';
 
 export type ClientMessage =
   | {
@@ -31,45 +14,76 @@ export type ClientMessage =
       readonly verb: Verb;
       readonly args: readonly unknown[];
     }
-  | { readonly kind: 'abort'; readonly id: number };
+  | { readonly kind: 'abort'; readonly id: number }
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown }
+  | { readonly kind: 'refusal'; readonly id: number; readonly error: WireFailure };
 
 export type ServerMessage =
   | { readonly kind: 'result'; readonly id: number; readonly value?: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly error: WireFailure }
-  | { readonly kind: 'progress'; readonly id: number; readonly progress: Progress };
+  | { readonly kind: 'progress'; readonly id: number; readonly progress: Progress }
+  /** Calls a function that came with a call; `id` is the question's own. */
+  | {
+      readonly kind: 'ask';
+      readonly id: number;
+      readonly fn: number;
+      readonly args: readonly unknown[];
+    };
 
-export function encodeMessage(message: ClientMessage | ServerMessage): string {
-  return `${encodeValue(message)}\n`;
+/** One line; `keep` numbers the functions among the values. */
+export function encodeMessage(
+  message: ClientMessage | ServerMessage,
+  keep?: (fn: RemoteFunction) => number,
+): string {
+  return `${encodeValue(message, keep)}\n`;
 }
 
-/** What a client sent; undefined when it is malformed. */
-export function findClientMessage(line: string): ClientMessage | undefined {
-  const message = findObject(line);
+/** A function that takes and gives plain data. */
+export type RemoteFunction = (...args: readonly unknown[]) => unknown;
+
+/** What a client sent, its functions made by `makeFunction`; undefined when it is malformed. */
+export function findClientMessage(
+  line: string,
+  makeFunction?: (fn: number) => RemoteFunction,
+): ClientMessage | undefined {
+  const message = findObject(line, makeFunction);
   if (message === undefined || typeof message['id'] !== 'number') return undefined;
-  const { kind, id, verb, args } = message;
+  const { kind, id, verb, args, value, error } = message;
   if (kind === 'abort') return { kind, id };
+  if (kind === 'answer') return { kind, id, value };
+  // The client is our own: what it puts into these is what it has the type for.
+  if (kind === 'refusal' && isObject(error)) {
+    return { kind, id, error: error as unknown as WireFailure };
+  }
   if (kind !== 'call' || typeof verb !== 'string' || !isVerb(verb)) return undefined;
-  return Array.isArray(args) ? { kind, id, verb, args } : undefined;
+  if (VERBS[verb] === 'local' || !Array.isArray(args)) return undefined;
+  return { kind, id, verb, args };
 }
 
 /** What the server sent; undefined when it is malformed. */
 export function findServerMessage(line: string): ServerMessage | undefined {
   const message = findObject(line);
   if (message === undefined || typeof message['id'] !== 'number') return undefined;
-  const { kind, id, value, error, progress } = message;
+  const { kind, id, value, error, progress, fn, args } = message;
   if (kind === 'result') return { kind, id, value };
-  // The server is our own: what it puts into these two is what it has the type for.
-  if (kind === 'failure' && isObject(error))
+  // The server is our own: what it puts into these is what it has the type for.
+  if (kind === 'failure' && isObject(error)) {
     return { kind, id, error: error as unknown as WireFailure };
+  }
   if (kind === 'progress' && isObject(progress)) {
     return { kind, id, progress: progress as unknown as Progress };
   }
+  if (kind === 'ask' && typeof fn === 'number' && Array.isArray(args))
+    return { kind, id, fn, args };
   return undefined;
 }
 
-function findObject(line: string): Record<string, unknown> | undefined {
+function findObject(
+  line: string,
+  makeFunction?: (fn: number) => RemoteFunction,
+): Record<string, unknown> | undefined {
   try {
-    const value = decodeValue(line);
+    const value = decodeValue(line, makeFunction);
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;
@@ -78,4 +92,3 @@ function findObject(line: string): Record<string, unknown> | undefined {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
-const isVerb = (name: string): name is Verb => Object.hasOwn(VERBS, name);

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createSimHost, type SimHost } from '../sim-host.ts';
-import { RemoteHypervisor } from './remote-hypervisor.ts';
+import { openRemoteHypervisor } from './remote-hypervisor.ts';
 import { listenForHypervisorClients, type HypervisorListener } from './server.ts';
 
 let folder = '';
@@ -30,7 +30,7 @@ afterAll(async () => {
 test.each(['not json\n', '{"kind":"call","id":1,"verb":"fly","args":[]}\n', 'x'.repeat(2_000_000)])(
   'a malformed message (%#) ends its connection and no other',
   async (text) => {
-    const good = await RemoteHypervisor.open(socketPath);
+    const good = await openRemoteHypervisor(socketPath);
     const bad = createConnection({ path: socketPath });
     bad.on('error', () => undefined);
     bad.write(text);
@@ -46,7 +46,7 @@ test('calls under way fail when the other side goes, and those after it too', as
     openHypervisor: () => host.control.openHypervisor(),
     socketPath: path.join(folder, 'own', 'socket'),
   });
-  const hypervisor = await RemoteHypervisor.open(path.join(folder, 'own', 'socket'));
+  const hypervisor = await openRemoteHypervisor(path.join(folder, 'own', 'socket'));
   const underWay = hypervisor.listDomains();
   const closed = own[Symbol.asyncDispose]();
   const unavailable = { code: 'HYPERVISOR_UNAVAILABLE' };

@@ -1,16 +1,18 @@
 /** The hypervisor on a unix socket. A malformed message closes its connection and touches no other. */
 import type { Socket } from 'node:net';
-import type { Hypervisor, Progress } from '@xenops/core/hypervisor';
+import { AbortedError } from '@xenops/core/errors';
+import type { Progress } from '@xenops/core/hypervisor';
+import type { SimHypervisor } from '../hypervisor/sim-hypervisor.ts';
+import { anyVerb, VERBS } from '../hypervisor/verbs.ts';
 import { listenPrivately } from '../sockets/private-listener.ts';
-import { encodeError } from './error-codec.ts';
+import { decodeError, encodeError } from './error-codec.ts';
 import { LineReader, REQUEST_BYTES_MAX } from './line-reader.ts';
 import {
   encodeMessage,
   findClientMessage,
-  VERBS,
   type ClientMessage,
+  type RemoteFunction,
   type ServerMessage,
-  type Verb,
 } from './messages.ts';
 
 export interface HypervisorListener extends AsyncDisposable {
@@ -19,7 +21,7 @@ export interface HypervisorListener extends AsyncDisposable {
 
 export interface HypervisorListenerOptions {
   /** A handle of its own for each client. */
-  readonly openHypervisor: () => Hypervisor;
+  readonly openHypervisor: () => SimHypervisor;
   readonly socketPath: string;
   /** Called when a client has come or gone. */
   readonly onConnections?: () => void;
@@ -52,59 +54,104 @@ export async function listenForHypervisorClients(
   };
 }
 
-function serve(socket: Socket, hypervisor: Hypervisor): void {
+function serve(socket: Socket, hypervisor: SimHypervisor): void {
+  const client = new Client(socket, hypervisor);
   const reader = new LineReader(REQUEST_BYTES_MAX);
-  const underWay = new Map<number, AbortController>();
-  const send = (message: ServerMessage): void => {
-    if (socket.writable) socket.write(encodeMessage(message));
-  };
   socket.on('data', (chunk: Buffer) => {
-    const messages = reader.push(chunk)?.map(findClientMessage);
-    if (messages === undefined || messages.includes(undefined)) {
-      socket.destroy();
-      return;
-    }
+    const lines = reader.push(chunk);
     socket.cork();
-    for (const message of messages) {
-      if (message?.kind === 'abort') underWay.get(message.id)?.abort();
-      else if (message !== undefined) answer(message, { hypervisor, underWay, send });
-    }
+    if (lines?.every((line) => client.receive(line)) !== true) socket.destroy();
     process.nextTick(() => socket.uncork());
   });
   // What a broken connection means is said by 'close', which follows.
   socket.on('error', () => socket.destroy());
-  socket.once('close', () => {
-    for (const call of underWay.values()) call.abort();
-  });
+  socket.once('close', () => client.close());
 }
 
-/** The hypervisor as a caller sees it who knows the arguments only at run time. */
-type Verbs = Readonly<Record<Verb, (...args: readonly unknown[]) => unknown>>;
+/** What waits for the client's answer to a question. */
+interface Question {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
 
-interface Serving {
-  readonly hypervisor: Hypervisor;
+/** One connection: its calls under way, and the questions back to it. */
+class Client {
+  readonly #socket: Socket;
+  readonly #hypervisor: SimHypervisor;
   /** Calls without an answer yet, by id. */
-  readonly underWay: Map<number, AbortController>;
-  readonly send: (message: ServerMessage) => void;
-}
+  readonly #underWay = new Map<number, AbortController>();
+  readonly #questions = new Map<number, Question>();
+  #nextQuestion = 1;
 
-/** Calls the verb and sends its outcome; nothing is left to wait for. */
-function answer(call: ClientMessage & { kind: 'call' }, serving: Serving): void {
-  const { id, verb, args } = call;
-  const { hypervisor, underWay, send } = serving;
-  const abort = new AbortController();
-  underWay.set(id, abort);
-  const long = {
-    signal: abort.signal,
-    onProgress: (progress: Progress) => send({ kind: 'progress', id, progress }),
-  };
-  const run = async (): Promise<unknown> =>
-    // The client's arguments have the types of the interface, which is also the client's.
-    (hypervisor as unknown as Verbs)[verb](...args, ...(VERBS[verb] === 'long' ? [long] : []));
-  run()
-    .then(
-      (value) => send({ kind: 'result', id, value }),
-      (error: unknown) => send({ kind: 'failure', id, error: encodeError(error) }),
-    )
-    .finally(() => underWay.delete(id));
+  constructor(socket: Socket, hypervisor: SimHypervisor) {
+    this.#socket = socket;
+    this.#hypervisor = hypervisor;
+  }
+
+  /** Does what a line says; whether it is one of a client. */
+  receive(line: string): boolean {
+    const message = findClientMessage(line, (fn) => this.#functionOf(fn));
+    switch (message?.kind) {
+      case undefined:
+        return false;
+      case 'abort':
+        this.#underWay.get(message.id)?.abort();
+        return true;
+      case 'answer':
+        this.#takeQuestion(message.id)?.resolve(message.value);
+        return true;
+      case 'refusal':
+        this.#takeQuestion(message.id)?.reject(decodeError(message.error));
+        return true;
+      case 'call':
+        this.#answer(message);
+        return true;
+    }
+  }
+
+  close(): void {
+    for (const call of this.#underWay.values()) call.abort();
+    const gone = new AbortedError({ message: 'The client of the simulated hypervisor has gone' });
+    for (const { reject } of this.#questions.values()) reject(gone);
+    this.#questions.clear();
+  }
+
+  /** Calls the verb and sends its outcome; nothing is left to wait for. */
+  #answer({ id, verb, args }: ClientMessage & { kind: 'call' }): void {
+    const abort = new AbortController();
+    this.#underWay.set(id, abort);
+    const long = {
+      signal: abort.signal,
+      onProgress: (progress: Progress) => this.#send({ kind: 'progress', id, progress }),
+    };
+    const run = async (): Promise<unknown> =>
+      anyVerb(this.#hypervisor, verb)(...args, ...(VERBS[verb] === 'long' ? [long] : []));
+    run()
+      .then(
+        (value) => this.#send({ kind: 'result', id, value }),
+        (error: unknown) => this.#send({ kind: 'failure', id, error: encodeError(error) }),
+      )
+      .finally(() => this.#underWay.delete(id));
+  }
+
+  /** What stands here for a function of the client. */
+  #functionOf(fn: number): RemoteFunction {
+    return (...args) =>
+      new Promise<unknown>((resolve, reject) => {
+        const id = this.#nextQuestion;
+        this.#nextQuestion += 1;
+        this.#questions.set(id, { resolve, reject });
+        this.#send({ kind: 'ask', id, fn, args });
+      });
+  }
+
+  #takeQuestion(id: number): Question | undefined {
+    const question = this.#questions.get(id);
+    this.#questions.delete(id);
+    return question;
+  }
+
+  #send(message: ServerMessage): void {
+    if (this.#socket.writable) this.#socket.write(encodeMessage(message));
+  }
 }

@@ -39,6 +39,8 @@ export class WireClient extends WireTree implements XenStore {
   readonly #random: () => number;
   readonly #watches = new Map<string, Registration>();
   #connection: Promise<Multiplexer> | undefined;
+  /** The connection while it is up, to be used without waiting for a promise. */
+  #live: Multiplexer | undefined;
   #reconnecting: Disposable | undefined;
   #nextToken = 0;
   #closed = false;
@@ -62,10 +64,16 @@ export class WireClient extends WireTree implements XenStore {
     body: (tree: XenStoreTree) => Promise<T>,
     { attempts = TRANSACTION_ATTEMPTS_MAX, signal }: TransactionOptions = {},
   ): Promise<T> {
+    let hadIoError = false;
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(signal, 'a transaction on xenstore');
       const outcome = await this.#attempt(body);
       if (outcome.done) return outcome.value;
+      // Said by the C daemon in a transaction that cannot succeed any more, but not twice in a row.
+      if (outcome.error.code === 'XENSTORE_IO') {
+        if (hadIoError) throw outcome.error;
+        hadIoError = true;
+      }
       if (attempt >= attempts) {
         throw new XenStoreError('XENSTORE_CONFLICT', {
           message: `Others changed the same nodes of xenstore in each of ${attempts} attempts`,
@@ -155,9 +163,9 @@ export class WireClient extends WireTree implements XenStore {
     this.#watches.clear();
   }
 
-  async #request(request: Request, transactionId = 0): Promise<Buffer> {
-    const connection = await this.#connected();
-    return connection.request(request, transactionId);
+  #request(request: Request): Promise<Buffer> {
+    if (this.#live !== undefined && !this.#closed) return this.#live.request(request, 0);
+    return this.#connected().then((connection) => connection.request(request, 0));
   }
 
   #connected(): Promise<Multiplexer> {
@@ -172,10 +180,12 @@ export class WireClient extends WireTree implements XenStore {
 
   async #connect(): Promise<Multiplexer> {
     try {
-      return await Multiplexer.open(this.#connector, this.#clock, {
+      const connection = await Multiplexer.open(this.#connector, this.#clock, {
         onWatchEvent: (path, token) => this.#watches.get(token)?.queue.push(path),
         onDown: () => this.#lost(),
       });
+      if (connection.isUp) this.#live = connection;
+      return connection;
     } catch (error) {
       this.#connection = undefined;
       throw error;
@@ -184,6 +194,7 @@ export class WireClient extends WireTree implements XenStore {
 
   #lost(): void {
     this.#connection = undefined;
+    this.#live = undefined;
     if (!this.#closed && this.#watches.size > 0) this.#reconnectIn(RECONNECT_PAUSE_MS);
   }
 
@@ -225,7 +236,10 @@ export class WireClient extends WireTree implements XenStore {
 
   async #attempt<T>(
     body: (tree: XenStoreTree) => Promise<T>,
-  ): Promise<{ readonly done: true; readonly value: T } | { readonly done: false }> {
+  ): Promise<
+    | { readonly done: true; readonly value: T }
+    | { readonly done: false; readonly error: XenStoreError }
+  > {
     const connection = await this.#connected();
     const started = await connection.request({ name: 'transactionStart' }, 0);
     const id = parseTransactionId(splitTexts(started)[0]);
@@ -237,14 +251,14 @@ export class WireClient extends WireTree implements XenStore {
       await connection
         .request({ name: 'transactionEnd', commit: false }, id)
         .catch(() => undefined);
-      if (hasCode(error, 'XENSTORE_CONFLICT')) return { done: false };
+      if (isDoom(error)) return { done: false, error };
       throw error;
     }
     try {
       await connection.request({ name: 'transactionEnd', commit: true }, id);
       return { done: true, value };
     } catch (error) {
-      if (hasCode(error, 'XENSTORE_CONFLICT')) return { done: false };
+      if (isDoom(error)) return { done: false, error };
       throw error;
     }
   }
@@ -264,6 +278,11 @@ function parseTransactionId(text = ''): number {
     });
   }
   return id;
+}
+
+/** Whether the error ends this attempt of a transaction, and says nothing about the next. */
+function isDoom(error: unknown): error is XenStoreError {
+  return hasCode(error, 'XENSTORE_CONFLICT', 'XENSTORE_IO');
 }
 
 function asError(error: unknown): Error {

@@ -117,8 +117,7 @@ export class Multiplexer {
     if (pending === undefined) return;
     const { request, resolve, reject } = pending;
     if (frame.type === MessageType[request.name]) {
-      // The frame is a view of a buffer that is used again; what a caller keeps must be its own.
-      resolve(Buffer.from(frame.payload));
+      resolve(frame.payload);
     } else if (frame.type === MessageType.error) {
       reject(errorFromReply(request, splitTexts(frame.payload)[0] ?? ''));
     } else {

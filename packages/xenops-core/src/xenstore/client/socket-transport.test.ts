@@ -54,3 +54,23 @@ test('what the daemon sends arrives, and its end is told once', async () => {
   expect(await closed).toBeUndefined();
   expect(seen.join('')).toBe('last words');
 });
+
+test('what has come stays as it is when more comes', async () => {
+  const chunks: Uint8Array[] = [];
+  let wake = (): void => undefined;
+  const transport = await socketConnector(path.join(folder, 'socket'))({
+    ...silent,
+    onData: (chunk) => {
+      chunks.push(chunk);
+      wake();
+    },
+  });
+  const peer = await accepted;
+  for (const text of ['first', 'other']) {
+    const arrived = new Promise<void>((resolve) => (wake = resolve));
+    peer.write(text);
+    await arrived;
+  }
+  expect(chunks.map((chunk) => Buffer.from(chunk).toString())).toEqual(['first', 'other']);
+  transport.close();
+});

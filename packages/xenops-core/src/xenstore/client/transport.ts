@@ -2,6 +2,7 @@
  * A way to xenstored: bytes out, bytes in, closed once. Opened by a connector so that a lost one can be opened again.
  */
 export interface TransportHandlers {
+  /** Takes bytes; the chunk is the receiver's from then on. */
   readonly onData: (chunk: Uint8Array) => void;
   /** Called once, when no more data will come; `cause` says why unless we closed it. */
   readonly onClose: (cause?: Error) => void;

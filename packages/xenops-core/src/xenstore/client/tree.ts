@@ -22,7 +22,8 @@ export class WireTree implements XenStoreTree {
   }
 
   async readBytes(path: string): Promise<Uint8Array> {
-    return this.#readRaw(path);
+    // Its own bytes: a view would hold the whole chunk that it came in.
+    return Buffer.from(await this.#readRaw(path));
   }
 
   async find(path: string): Promise<string | undefined> {

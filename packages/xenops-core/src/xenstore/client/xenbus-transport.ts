@@ -5,6 +5,8 @@
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import { XenStoreError } from '../../errors.ts';
+import { encodeFrame } from '../wire/frame.ts';
+import { MessageType } from '../wire/message-type.ts';
 import { encodeRequest } from '../wire/request.ts';
 import type { Connector, Transport, TransportHandlers } from './transport.ts';
 
@@ -29,7 +31,12 @@ function xenbusTransport(file: FileHandle, handlers: TransportHandlers): Transpo
   let closing = false;
   let writes: Promise<unknown> = Promise.resolve();
   const send = (message: Buffer): void => {
-    writes = writes.then(() => file.write(message)).catch(() => undefined);
+    writes = writes
+      .then(() => file.write(message))
+      .catch((error: unknown) => {
+        // No reply will come to what the kernel has refused: 16 bytes of header and more than 4080 of payload, say.
+        if (!closing) handlers.onData(refusal(message, error));
+      });
   };
   const pump = async (): Promise<void> => {
     let failure: Error | undefined;
@@ -60,4 +67,11 @@ function xenbusTransport(file: FileHandle, handlers: TransportHandlers): Transpo
       );
     },
   };
+}
+
+/** The error reply to a message that could not be written, under the name of the error, as xenstored would send it. */
+function refusal(message: Buffer, error: unknown): Buffer {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
+  const requestId = message.readUInt32LE(4);
+  return encodeFrame({ type: MessageType.error, requestId, transactionId: 0 }, [`${code}\0`]);
 }

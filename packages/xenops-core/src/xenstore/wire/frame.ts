@@ -13,7 +13,7 @@ export interface Frame {
   readonly requestId: number;
   /** 0 outside transactions. */
   readonly transactionId: number;
-  /** A view into what was pushed, valid until the next push. */
+  /** A view into what was pushed, and its bytes for as long as the giver of those leaves them alone. */
   readonly payload: Buffer;
 }
 

@@ -1,0 +1,140 @@
+/**
+ * The connection that all verbs share: makes calls at once or on threads of the addon, and turns failures into errors that
+ * say what was being done to what.
+ */
+import { AbortedError, HypervisorError, type ErrorContext } from '@xenops/core/errors';
+import type { Domid } from '@xenops/core/ids';
+import type { LongCallOptions, XenVersion } from '@xenops/core/hypervisor';
+import type { AddonStageListener } from './addon-build.ts';
+import type { Addon, AddonOperation, XcInterface } from './addon.ts';
+import { assertGuest } from './addon-arguments.ts';
+import { errorFromAddon } from './errno.ts';
+import type { OpenedXen } from './load-addon.ts';
+
+/** What is being done, for messages ("pause domain 7") and for their context. */
+export interface Deed {
+  readonly what: string;
+  readonly context: ErrorContext;
+}
+
+/** Hears of the stages of a long call; undefined when nobody listens. */
+export type StageListener = AddonStageListener;
+
+/**
+ * The verbs of an interface as the addon gives them: those in `Long` by promise, because they run on threads; of all others
+ * the plain value, at once.
+ */
+export type Verbs<T, Long extends keyof T = never> = Pick<T, Long> & {
+  readonly [Name in Exclude<keyof T, Long>]: T[Name] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Exclude<Result, Promise<unknown>>
+    : T[Name];
+};
+
+export class Connection {
+  readonly addon: Addon;
+  readonly version: XenVersion;
+  /** Operations on threads, so that closing can wait for them. */
+  readonly #running = new Set<Promise<unknown>>();
+  #xc: XcInterface | undefined;
+
+  /** Takes over what was opened. */
+  constructor({ addon, xc, version }: OpenedXen) {
+    this.addon = addon;
+    this.version = version;
+    this.#xc = xc;
+  }
+
+  /** Makes a call that takes microseconds. Throws HypervisorError. */
+  call<T>({ what, context }: Deed, call: (xc: XcInterface, addon: Addon) => T): T {
+    const xc = this.#open(what);
+    return attempt({ what, context }, () => call(xc, this.addon));
+  }
+
+  /** Runs a call on a thread of its own. Rejects with HypervisorError, or with ABORTED once `signal` has fired. */
+  async run<T>(
+    { what, context }: Deed,
+    start: (xc: XcInterface, onStage: StageListener, addon: Addon) => AddonOperation<T>,
+    { signal, onProgress }: LongCallOptions = {},
+  ): Promise<T> {
+    this.#open(what);
+    if (signal?.aborted === true) throw calledOff(what, context, signal);
+    let listenerError: { readonly error: unknown } | undefined;
+    const onStage = (stage: string, done?: number, total?: number): void => {
+      const progress = {
+        ...(done === undefined ? {} : { done }),
+        ...(total === undefined ? {} : { total }),
+      };
+      try {
+        onProgress?.({ stage, ...progress });
+      } catch (error) {
+        // Whoever watches has failed: stop, and say why.
+        listenerError ??= { error };
+        operation.abort();
+      }
+    };
+    const operation = this.call({ what, context }, (xc, addon) =>
+      start(xc, onProgress === undefined ? undefined : onStage, addon),
+    );
+    this.#running.add(operation.done);
+    signal?.addEventListener('abort', operation.abort, { once: true });
+    try {
+      const result = await operation.done;
+      if (listenerError !== undefined) throw listenerError.error;
+      return result;
+    } catch (error) {
+      if (listenerError !== undefined) throw listenerError.error;
+      const told = errorFromAddon(error, what, context);
+      throw told instanceof AbortedError && signal !== undefined
+        ? calledOff(what, told.context, signal)
+        : told;
+    } finally {
+      signal?.removeEventListener('abort', operation.abort);
+      this.#running.delete(operation.done);
+    }
+  }
+
+  /** Waits for what is under way, then closes. Every later call fails with HYPERVISOR_UNAVAILABLE. */
+  async close(): Promise<void> {
+    const xc = this.#xc;
+    this.#xc = undefined;
+    await Promise.allSettled(this.#running);
+    if (xc !== undefined) this.addon.closeInterface(xc);
+  }
+
+  #open(what: string): XcInterface {
+    if (this.#xc !== undefined) return this.#xc;
+    throw new HypervisorError('HYPERVISOR_UNAVAILABLE', {
+      message: `Cannot ${what}: this connection to the hypervisor has been closed`,
+    });
+  }
+}
+
+/** Makes a call of the addon. Throws HypervisorError that says what was being done. */
+export function attempt<T>({ what, context }: Deed, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw errorFromAddon(error, what, context);
+  }
+}
+
+/** Something done to the host. */
+export function onHost(what: string, context: ErrorContext = {}): Deed {
+  return { what, context };
+}
+
+/** Something done to a domain, which may be Dom0. */
+export function onDomain(verb: string, domid: Domid, context: ErrorContext = {}): Deed {
+  return { what: `${verb} domain ${domid}`, context: { domid, ...context } };
+}
+
+/** Something done to a guest. Throws HYPERVISOR_BAD_ARGUMENT for Dom0. */
+export function onGuest(verb: string, domid: Domid, context?: ErrorContext): Deed {
+  const deed = onDomain(verb, domid, context);
+  assertGuest(domid, deed.what);
+  return deed;
+}
+
+function calledOff(what: string, context: ErrorContext, signal: AbortSignal): AbortedError {
+  return new AbortedError({ message: `Called off: ${what}`, context, cause: signal.reason });
+}

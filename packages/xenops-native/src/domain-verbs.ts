@@ -1,0 +1,90 @@
+/** Domains: list, create, change, run, destroy. */
+import { bytesFromVmUuid, domid as parseDomid, evtchn } from '@xenops/core/ids';
+import { shutdownCode, type Hypervisor } from '@xenops/core/hypervisor';
+import { createArguments } from './addon-arguments.ts';
+import { onDomain, onGuest, onHost, type Connection, type Verbs } from './connection.ts';
+import { DomainTable } from './domain-list-codec.ts';
+
+type DomainVerb =
+  | 'listDomains'
+  | 'findDomain'
+  | 'createDomain'
+  | 'setHandle'
+  | 'setMaxMemory'
+  | 'allocUnboundEvtchn'
+  | 'pause'
+  | 'unpause'
+  | 'shutdown'
+  | 'destroy';
+
+export interface DomainVerbs extends Verbs<
+  Pick<Hypervisor, DomainVerb>,
+  'createDomain' | 'destroy'
+> {
+  /** The list of domains undecoded, for those who look at a few domains of many. */
+  readonly domainTable: () => DomainTable;
+}
+
+/** The verbs of `Hypervisor` about domains. */
+export function domainVerbs(connection: Connection): DomainVerbs {
+  const domainTable = (): DomainTable =>
+    connection.call(
+      onHost('list the domains'),
+      (xc, addon) => new DomainTable(addon.listDomains(xc)),
+    );
+  return {
+    domainTable,
+    listDomains: () => [...domainTable()],
+    findDomain(domid) {
+      const found = connection.call(onDomain('look up', domid), (xc, addon) =>
+        addon.findDomain(xc, domid),
+      );
+      return [...new DomainTable(found)][0];
+    },
+    async createDomain(spec) {
+      const { uuid, guestType, maxVcpus, domid } = spec;
+      const context = { uuid, guestType, maxVcpus, ...(domid === undefined ? {} : { domid }) };
+      const created = await connection.run(
+        onHost(`create a ${guestType} domain`, context),
+        (xc, _, addon) => addon.startCreateDomain(xc, createArguments(spec)),
+      );
+      return parseDomid(created);
+    },
+    setHandle(domid, uuid) {
+      connection.call(onDomain('set the uuid of', domid), (xc, addon) => {
+        addon.setHandle(xc, domid, bytesFromVmUuid(uuid));
+      });
+    },
+    setMaxMemory(domid, maxMemoryKib) {
+      connection.call(onDomain('limit the memory of', domid, { maxMemoryKib }), (xc, addon) => {
+        addon.setMaxMemory(xc, domid, maxMemoryKib);
+      });
+    },
+    allocUnboundEvtchn: (domid, remote) =>
+      connection.call(onDomain('allocate an event channel in', domid, { remote }), (xc, addon) =>
+        evtchn(addon.allocUnboundEvtchn(xc, domid, remote)),
+      ),
+    pause(domid) {
+      connection.call(onGuest('pause', domid), (xc, addon) => {
+        addon.pauseDomain(xc, domid);
+      });
+    },
+    unpause(domid) {
+      connection.call(onGuest('unpause', domid), (xc, addon) => {
+        addon.unpauseDomain(xc, domid);
+      });
+    },
+    shutdown(domid, reason) {
+      connection.call(onGuest('shut down', domid, { reason }), (xc, addon) => {
+        addon.shutdownDomain(xc, domid, shutdownCode(reason));
+      });
+    },
+    async destroy(domid, options) {
+      await connection.run(
+        onGuest('destroy', domid),
+        (xc, _, addon) => addon.startDestroyDomain(xc, domid),
+        options,
+      );
+    },
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * A stand-in for a QEMU process: reads the words of its command line that a toolstack gives it, listens for QMP, says in
+ * xenstore that it runs, and ends on a signal. By its temper it hangs or dies.
+ */
+import { rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { XenStore } from '@xenops/core/xenstore';
+import { LineReader } from '../rpc/line-reader.ts';
+import type { ProcessSpec } from '../services/process-spec.ts';
+import type { SimProgram } from '../services/sim-host-services.ts';
+import { loadState, QMP_COMMANDS, QmpRefusal, type ModelState } from './qmp-commands.ts';
+
+export interface StandInOptions {
+  readonly store: XenStore;
+  /** `hang-start` never says that it runs; `die-start` ends at once; `deaf` reads commands and never answers. */
+  readonly failure?: 'hang-start' | 'die-start' | 'deaf' | undefined;
+  /** Takes its end's reports. */
+  readonly log: (text: string) => void;
+}
+
+const COMMAND_BYTES_MAX = 1 << 20;
+const FIRST_VNC_PORT = 5900;
+const STATUS_FAILED = 1;
+const STATUS_KILLED = -1;
+
+/** Starts one. */
+export function startStandIn(spec: ProcessSpec, options: StandInOptions): SimProgram {
+  const model = new StandIn(spec, options);
+  return { exited: model.exited, signal: (signal) => model.signal(signal) };
+}
+
+class StandIn {
+  readonly exited: Promise<number>;
+  readonly #options: StandInOptions;
+  readonly #state: ModelState;
+  readonly #sockets = new Set<Socket>();
+  readonly #domid: string;
+  readonly #socketPath: string;
+  #server: Server | undefined;
+  #exit: (status: number) => void = () => undefined;
+
+  constructor({ args, inputs }: ProcessSpec, options: StandInOptions) {
+    this.#options = options;
+    const after = (word: string): string | undefined => args[args.indexOf(word) + 1];
+    this.#domid = after('-xen-domid') ?? '';
+    const chardev = args.find((word) => word.startsWith('socket,')) ?? '';
+    this.#socketPath = /(?:^|,)path=(?<path>[^,]+)/.exec(chardev)?.groups?.['path'] ?? '';
+    const vnc = args.includes('-vnc') ? after('-vnc') : undefined;
+    const display = /^(?<host>[^:]*):(?<display>[0-9]+)/.exec(vnc ?? '')?.groups;
+    this.#state = {
+      name: after('-name') ?? '',
+      isRunning: !args.includes('-S'),
+      devices: new Map(),
+      media: new Map(),
+      vnc:
+        display === undefined
+          ? undefined
+          : { host: display['host'] ?? '', port: FIRST_VNC_PORT + Number(display['display']) },
+      vncPassword: undefined,
+      isTracking: false,
+    };
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+    this.#start(Object.values(inputs ?? {})[0]).catch((error: unknown) => {
+      options.log(`${String(error)}\n`);
+      this.#end(STATUS_FAILED);
+    });
+  }
+
+  signal(signal: 'SIGHUP' | 'SIGTERM' | 'SIGKILL'): void {
+    this.#end(signal === 'SIGKILL' ? STATUS_KILLED : 0);
+  }
+
+  async #start(stateFile: string | undefined): Promise<void> {
+    const { store, failure, log } = this.#options;
+    if (failure === 'die-start') {
+      log('simulated: cannot start\n');
+      this.#end(STATUS_FAILED);
+      return;
+    }
+    if (stateFile !== undefined) await loadState(this.#state, stateFile);
+    await rm(this.#socketPath, { force: true });
+    const server = createServer((socket) => this.#serve(socket));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.#socketPath, resolve);
+    });
+    server.unref();
+    if (failure === 'hang-start') return;
+    await store.write(`/local/domain/0/device-model/${this.#domid}/state`, 'running');
+  }
+
+  #serve(socket: Socket): void {
+    const reader = new LineReader(COMMAND_BYTES_MAX);
+    this.#sockets.add(socket);
+    socket.unref();
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    const version = { qemu: { major: 7, minor: 2, micro: 0 }, package: 'simulated' };
+    send(socket, { QMP: { version, capabilities: [] } });
+    socket.on('data', (chunk: Buffer) => {
+      const lines = reader.push(chunk);
+      if (lines === undefined) socket.destroy();
+      else if (this.#options.failure !== 'deaf') {
+        for (const line of lines) if (line.trim() !== '') void this.#answer(socket, line);
+      }
+    });
+  }
+
+  /** Answers a command; never rejects. */
+  async #answer(socket: Socket, line: string): Promise<void> {
+    let id: unknown;
+    try {
+      // Another program's words, checked as they are used.
+      const request = JSON.parse(line) as Readonly<Record<string, unknown>>;
+      id = request['id'];
+      const command = QMP_COMMANDS[String(request['execute'])];
+      if (command === undefined) {
+        throw new QmpRefusal(
+          'CommandNotFound',
+          `The command ${String(request['execute'])} has not been found`,
+        );
+      }
+      const args = (request['arguments'] ?? {}) as Readonly<Record<string, unknown>>;
+      const tell = (event: string, data: Readonly<Record<string, unknown>> = {}): void => {
+        for (const other of this.#sockets) send(other, { event, data });
+      };
+      send(socket, { return: await command(this.#state, args, tell), id });
+    } catch (error) {
+      const refusal =
+        error instanceof QmpRefusal ? error : new QmpRefusal('GenericError', String(error));
+      send(socket, { error: { class: refusal.kind, desc: refusal.message }, id });
+    }
+  }
+
+  #end(status: number): void {
+    this.#server?.close();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#exit(status);
+  }
+}
+
+function send(socket: Socket, message: unknown): void {
+  if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+}
