@@ -125,17 +125,21 @@ class DestroyDomainOperation : public Operation {
 
 Napi::Value ListDomains(const Napi::CallbackInfo& info) {
   Interface& interface = ReadInterface(info[0]);
+  std::vector<xc_domaininfo_t>& domains = interface.domains;
   // libxc passes a buffer of the whole size through the hypercall, so it is kept close to what is needed.
   constexpr std::size_t kSpare = 16;
-  std::vector<xc_domaininfo_t> domains(interface.domain_count + kSpare);
+  if (domains.empty()) domains.resize(kSpare);
   for (;;) {
-    const int count = interface.xc->Call("xc_domain_getinfolist", xc_domain_getinfolist, 0U,
+    const int found = interface.xc->Call("xc_domain_getinfolist", xc_domain_getinfolist, 0U,
                                          static_cast<unsigned>(domains.size()), domains.data());
-    interface.domain_count = static_cast<std::uint32_t>(count);
-    if (static_cast<std::size_t>(count) < domains.size()) break;
+    const auto count = static_cast<std::size_t>(found);
+    if (count < domains.size()) {
+      const Napi::ArrayBuffer records = Records(info.Env(), domains.data(), count);
+      if (domains.size() > 2 * (count + kSpare)) domains.resize(count + kSpare);
+      return records;
+    }
     domains.resize(domains.size() * 2);
   }
-  return Records(info.Env(), domains.data(), interface.domain_count);
 }
 
 Napi::Value FindDomain(const Napi::CallbackInfo& info) {

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <vector>
 
 #include "handle.h"
 
@@ -14,8 +15,8 @@ namespace xenops {
 struct Interface {
   // Empty once closed.
   std::unique_ptr<XcHandle> xc;
-  // How many domains the last list held: where the next one starts to guess.
-  std::uint32_t domain_count = 0;
+  // Room for a list of domains, kept from one to the next: to allocate it costs more than to fill it.
+  std::vector<xc_domaininfo_t> domains;
 };
 
 // The connection an argument stands for. TypeError when it is none, Failure with EBADF when it is closed. To be read after

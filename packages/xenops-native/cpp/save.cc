@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <utility>
 
 #include "args.h"
 #include "interface.h"
@@ -52,10 +51,10 @@ class SaveOperation : public StreamOperation {
 
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
-  void Interrupt() noexcept override {
-    StreamOperation::Interrupt();
+  void Interrupt(bool is_ending) noexcept override {
+    StreamOperation::Interrupt(is_ending);
     const std::lock_guard<std::mutex> guard(mutex_);
-    if (waiting_) waiting_->Answer(waiting_refusal_);
+    if (waiting_ && (is_ending || is_abortable_)) waiting_->Answer(refusal_);
   }
 
   static int OnSuspend(void* data) {
@@ -102,13 +101,15 @@ class SaveOperation : public StreamOperation {
 
   int Ask(const char* kind, int refusal, Fields add_fields, bool also_when_aborted = false) {
     const auto question = std::make_shared<SaveQuestion>();
-    if (!also_when_aborted) {
+    {
       const std::lock_guard<std::mutex> guard(mutex_);
-      if (IsAborted()) return refusal;
+      is_abortable_ = !also_when_aborted;
+      if (is_abortable_ && IsAborted()) return refusal;
       waiting_ = question;
-      waiting_refusal_ = refusal;
+      refusal_ = refusal;
     }
-    const bool is_posted = Post([this, kind, refusal, question, add_fields](Napi::Env env, const Napi::Function&) {
+    const bool is_posted = Post([this, kind, refusal, question, add_fields](
+                                    Napi::Env env, const Napi::Function&) {
       Napi::Object asked = Napi::Object::New(env);
       asked.Set("kind", kind);
       add_fields(asked);
@@ -128,9 +129,10 @@ class SaveOperation : public StreamOperation {
   const SaveSpec spec_;
   Napi::FunctionReference on_question_;
   std::mutex mutex_;
-  // The question that an abort answers.
+  // The question that waits, how it is answered in place of JavaScript, and whether an abort does so.
   std::shared_ptr<SaveQuestion> waiting_;
-  int waiting_refusal_ = 0;
+  int refusal_ = 0;
+  bool is_abortable_ = true;
 };
 
 }  // namespace

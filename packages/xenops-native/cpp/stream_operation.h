@@ -13,7 +13,7 @@ class StreamOperation : public Operation {
  protected:
   explicit StreamOperation(int fd) : stream_(fd) {}
 
-  void Interrupt() noexcept override { stream_.Interrupt(); }
+  void Interrupt(bool) noexcept override { stream_.Interrupt(); }
 
   int stream_fd() const { return stream_.get(); }
 

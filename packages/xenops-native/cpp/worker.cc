@@ -24,7 +24,7 @@ Napi::Object Operation::Start(Napi::Env env, std::unique_ptr<Operation> operatio
   operation->has_listener_ = !on_stage.IsEmpty();
   handles.Set("done", operation->deferred_->Promise());
   handles.Set("abort", Napi::Function::New(env, [abort = operation->abort_](
-                                                     const Napi::CallbackInfo&) { RequestAbort(*abort); },
+                                                     const Napi::CallbackInfo&) { RequestAbort(*abort, false); },
                                            "abort"));
 
   Operation* self = operation.get();
@@ -44,9 +44,9 @@ Napi::Object Operation::Start(Napi::Env env, std::unique_ptr<Operation> operatio
   return handles;
 }
 
-void Operation::RequestAbort(Abort& abort) noexcept {
+void Operation::RequestAbort(Abort& abort, bool is_ending) noexcept {
   abort.flag = true;
-  if (abort.operation != nullptr) abort.operation->Interrupt();
+  if (abort.operation != nullptr) abort.operation->Interrupt(is_ending);
 }
 
 void Operation::Stage(const char* name) {
@@ -120,7 +120,7 @@ void Operation::Settle(Napi::Env env) {
 
 void Operation::OnFinalize(napi_env, void* data, void*) {
   const std::unique_ptr<Operation> self(static_cast<Operation*>(data));
-  RequestAbort(*self->abort_);
+  RequestAbort(*self->abort_, true);
   self->abort_->operation = nullptr;
   if (self->thread_.joinable()) self->thread_.join();
 }

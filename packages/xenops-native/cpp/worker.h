@@ -34,8 +34,9 @@ class Operation {
   // What the promise resolves with, on the JavaScript thread.
   virtual Napi::Value Result(Napi::Env env) = 0;
 
-  // Wakes the work from a wait of its own. Called on the JavaScript thread, once abort has been asked for.
-  virtual void Interrupt() noexcept {}
+  // Wakes the work from a wait of its own. Called on the JavaScript thread, once abort has been asked for, and again when the
+  // environment is ending, and with it everything that JavaScript might still have answered.
+  virtual void Interrupt(bool /*is_ending*/) noexcept {}
 
   // Begins a stage: tells JavaScript, and throws ECANCELED when abort has been asked for. `name` is a literal.
   void Stage(const char* name);
@@ -56,7 +57,7 @@ class Operation {
     Operation* operation = nullptr;
   };
 
-  static void RequestAbort(Abort& abort) noexcept;
+  static void RequestAbort(Abort& abort, bool is_ending) noexcept;
   void RunOnThread() noexcept;
   void Settle(Napi::Env env);
   static void OnMessage(napi_env env, napi_value on_stage, void* context, void* data);

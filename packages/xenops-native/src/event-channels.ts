@@ -81,7 +81,6 @@ export class NativeEventChannels implements Verbs<EventChannels, 'wait'> {
     await this.#waitOn(state, deed, signal);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface allows for closing that takes a while.
   async [Symbol.asyncDispose](): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined) return;

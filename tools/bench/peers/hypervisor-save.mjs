@@ -1,7 +1,6 @@
-// Our side of saving and restoring, in Dom0. Arguments: configuration of a running guest "bench" for xl, count. Saves the
-// guest to a file in memory and restores it, in turn with xl. Prints "save|restore ours|peer SECONDS" for each; one round
-// more warms up.
-import { execFileSync } from 'node:child_process';
+// Our side of saving and restoring, in Dom0. Arguments: MiB of memory of the running guest "bench", count. Saves the guest to
+// a file in memory and restores it, in turn with xl. Prints "save|restore ours|peer RATE" in MiB/s for each; one round more
+// warms up.
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { DOM0, randomVmUuid } from '@xenops/core/ids';
 import { openLocalStore, waitFor } from '@xenops/core/xenstore';

@@ -2,6 +2,7 @@
 import { loadavg } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { dbus } from './dbus.ts';
+import { hypervisor } from './hypervisor.ts';
 import { smoke } from './smoke.ts';
 import { xenstore } from './xenstore.ts';
 
@@ -9,6 +10,7 @@ const BENCHMARKS: Readonly<
   Record<string, (rounds: number, print: (line: string) => void) => Promise<void>>
 > = {
   dbus,
+  hypervisor,
   smoke,
   xenstore,
 };

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { ErrorCode } from '../errors.ts';
-import { DOM0 } from '../ids.ts';
 import type { HvmBuildSpec, PvBuildSpec, PvhBuildSpec } from '../hypervisor/hypervisor.ts';
 import { kibFromMib } from '../units.ts';
 import {
@@ -206,7 +205,6 @@ function abortCases({ check, options: { kernel } }: CaseSuite): void {
   });
 }
 
-
 function pvhSpec(options: CaseSuite['options'], spec: Partial<PvhBuildSpec> = {}): PvhBuildSpec {
   return { ...pvSpec(options.kernel), kind: 'pvh', ...spec };
 }
@@ -237,26 +235,38 @@ function pvhCases({ checkIf, options }: CaseSuite): void {
       assert.ok((await hypervisor.highestGuestFrame(domid)) >= CONTAINER_CONSOLE_FRAME);
     });
   });
-  check('a PV kernel is asked for in a PV domain, a PVH one in a PVH domain', async (hypervisor) => {
-    await withDomain(hypervisor, { guestType: 'pvh' }, async (domid) => {
-      const bad = pvSpec(options.kernel);
-      await rejects(() => build(hypervisor, domid, bad), 'HYPERVISOR_BAD_ARGUMENT');
-    });
-    await withDomain(hypervisor, {}, async (domid) => {
-      await rejects(() => build(hypervisor, domid, pvhSpec(options)), 'HYPERVISOR_BAD_ARGUMENT');
-    });
-  });
-  const bad: readonly (readonly [string, ErrorCode, (folder: string) => Partial<PvhBuildSpec>])[] = [
-    ['no kernel', 'BUILD_KERNEL_UNREADABLE', (folder) => ({ kernelPath: path.join(folder, 'no') })],
-    ['a text', 'BUILD_KERNEL_INVALID', (folder) => ({ kernelPath: path.join(folder, 'text') })],
-    ['no ramdisk', 'BUILD_RAMDISK_UNREADABLE', (folder) => ({ ramdiskPath: path.join(folder, 'no') })],
+  check(
+    'a PV kernel is asked for in a PV domain, a PVH one in a PVH domain',
+    async (hypervisor) => {
+      await withDomain(hypervisor, { guestType: 'pvh' }, async (domid) => {
+        const bad = pvSpec(options.kernel);
+        await rejects(() => build(hypervisor, domid, bad), 'HYPERVISOR_BAD_ARGUMENT');
+      });
+      await withDomain(hypervisor, {}, async (domid) => {
+        await rejects(() => build(hypervisor, domid, pvhSpec(options)), 'HYPERVISOR_BAD_ARGUMENT');
+      });
+    },
+  );
+  const bad: readonly (readonly [string, ErrorCode, (folder: string) => Partial<PvhBuildSpec>])[] =
     [
-      'a module that is not there',
-      'BUILD_RAMDISK_UNREADABLE',
-      (folder) => ({ modules: [{ path: path.join(folder, 'no') }] }),
-    ],
-    ['memory beyond its limit', 'HYPERVISOR_NO_MEMORY', () => ({ memoryKib: 2 * GUEST_KIB })],
-  ];
+      [
+        'no kernel',
+        'BUILD_KERNEL_UNREADABLE',
+        (folder) => ({ kernelPath: path.join(folder, 'no') }),
+      ],
+      ['a text', 'BUILD_KERNEL_INVALID', (folder) => ({ kernelPath: path.join(folder, 'text') })],
+      [
+        'no ramdisk',
+        'BUILD_RAMDISK_UNREADABLE',
+        (folder) => ({ ramdiskPath: path.join(folder, 'no') }),
+      ],
+      [
+        'a module that is not there',
+        'BUILD_RAMDISK_UNREADABLE',
+        (folder) => ({ modules: [{ path: path.join(folder, 'no') }] }),
+      ],
+      ['memory beyond its limit', 'HYPERVISOR_NO_MEMORY', () => ({ memoryKib: 2 * GUEST_KIB })],
+    ];
   for (const [name, code, spec] of bad) {
     check(`a PVH build with ${name} fails with ${code}`, async (hypervisor) => {
       await withFiles(async (folder) =>

@@ -38,6 +38,8 @@ export interface HypervisorTraits {
   readonly containers: boolean | string;
   /** Pages and event channels of guests can be shared with this process. */
   readonly rings: boolean | string;
+  /** Cores of containers: libxenctrl looks for a page at each frame up to the topmost, which emulation takes minutes for. */
+  readonly containerCores: boolean | string;
   /** FLASK is on; the cases for a host without it run otherwise. */
   readonly flask: boolean | string;
 }

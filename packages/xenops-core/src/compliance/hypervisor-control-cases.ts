@@ -232,8 +232,8 @@ function targetCases({ check, checkIf, options }: CaseSuite): void {
 const ELF_CORE = { magic: Buffer.from('7f454c460201', 'hex'), type: 4 };
 
 function coreCases({ check, checkIf, options }: CaseSuite): void {
-  const checkContainer = checkIf(options.supports.containers);
-  checkContainer('a core is an ELF file that nobody else can read', async (hypervisor) => {
+  const checkCore = checkIf(options.supports.containerCores);
+  checkCore('a core is an ELF file that nobody else can read', async (hypervisor) => {
     await withFiles(async (folder) =>
       withDomain(hypervisor, { guestType: 'pvh' }, async (domid) => {
         await build(hypervisor, domid, { ...pvSpec(options.kernel), kind: 'pvh' });
@@ -246,15 +246,18 @@ function coreCases({ check, checkIf, options }: CaseSuite): void {
       }),
     );
   });
-  check('a PV guest that has never run has no core: it tells its frames itself', async (hypervisor) => {
-    await withFiles(async (folder) =>
-      withGuest(hypervisor, options.kernel, async (domid) => {
-        const file = path.join(folder, 'core');
-        await rejects(() => hypervisor.dumpCore(domid, file), 'HYPERVISOR_CALL_FAILED');
-        await assert.rejects(() => stat(file));
-      }),
-    );
-  });
+  check(
+    'a PV guest that has never run has no core: it tells its frames itself',
+    async (hypervisor) => {
+      await withFiles(async (folder) =>
+        withGuest(hypervisor, options.kernel, async (domid) => {
+          const file = path.join(folder, 'core');
+          await rejects(() => hypervisor.dumpCore(domid, file), 'HYPERVISOR_CALL_FAILED');
+          await assert.rejects(() => stat(file));
+        }),
+      );
+    },
+  );
   check('a core never replaces a file, and none is left of a failure', async (hypervisor) => {
     await withFiles(async (folder) => {
       const file = path.join(folder, 'core');

@@ -47,7 +47,8 @@ function portCases({ check }: CaseSuite): void {
   ] as const) {
     check(`there are no ${count} ports from ${firstPort}`, async (hypervisor) => {
       await withDomain(hypervisor, {}, async (domid) => {
-        const set = (): unknown => hypervisor.setIoportPermission(domid, { firstPort, count }, true);
+        const set = (): unknown =>
+          hypervisor.setIoportPermission(domid, { firstPort, count }, true);
         await rejects(set, 'HYPERVISOR_BAD_ARGUMENT');
       });
     });
@@ -60,11 +61,7 @@ function portMappingCases({ check, checkIf, options }: CaseSuite): void {
     'ports are mapped for a container, and unmapped',
     async (hypervisor) => {
       await withDomain(hypervisor, { guestType: 'hvm' }, async (domid) => {
-        await hypervisor.setIoportPermission(
-          domid,
-          { firstPort: FREE_PORT, count: 8 },
-          true,
-        );
+        await hypervisor.setIoportPermission(domid, { firstPort: FREE_PORT, count: 8 }, true);
         await hypervisor.setIoportMapping(domid, mapping, true);
         await hypervisor.setIoportMapping(domid, mapping, false);
         const bad = { ...mapping, machinePort: 0xffff };

@@ -41,7 +41,6 @@ function machineCases({ check }: CaseSuite): void {
   });
 }
 
-
 function topologyCases({ check }: CaseSuite): void {
   check('each cpu has a place on a core, a socket and a node', async (hypervisor) => {
     const { cpuCount, nodeCount } = await hypervisor.physInfo();

@@ -69,11 +69,14 @@ function createCases({ check, checkIf, options }: CaseSuite): void {
     });
   });
   for (const guestType of ['pvh', 'hvm'] as const satisfies readonly GuestType[]) {
-    checkIf(options.supports.containers)(`a domain created as ${guestType} is listed so`, async (hypervisor) => {
-      await withDomain(hypervisor, { guestType }, async (domid) => {
-        assert.equal((await find(hypervisor, domid)).guestType, guestType);
-      });
-    });
+    checkIf(options.supports.containers)(
+      `a domain created as ${guestType} is listed so`,
+      async (hypervisor) => {
+        await withDomain(hypervisor, { guestType }, async (domid) => {
+          assert.equal((await find(hypervisor, domid)).guestType, guestType);
+        });
+      },
+    );
   }
   check('a domid that is asked for is given, once', async (hypervisor) => {
     const wanted = parseDomid(4321);
@@ -199,4 +202,3 @@ function destroyCases({ check }: CaseSuite): void {
     });
   });
 }
-

@@ -60,14 +60,17 @@ function claimCases({ check, checkIf, options }: CaseSuite): void {
     const after = await hypervisor.physInfo();
     assert.equal(after.outstandingMemoryKib, before.outstandingMemoryKib);
   });
-  checkIf(options.supports.containers)('memory that comes is taken off a claim', async (hypervisor) => {
-    await withDomain(hypervisor, { guestType: 'hvm' }, async (domid) => {
-      await hypervisor.setMaxMemory(domid, GUEST_KIB);
-      await hypervisor.claimMemory(domid, CLAIM_KIB);
-      await hypervisor.setPodTarget(domid, POD_KIB);
-      assert.equal((await find(hypervisor, domid)).outstandingKib, CLAIM_KIB - POD_KIB);
-    });
-  });
+  checkIf(options.supports.containers)(
+    'memory that comes is taken off a claim',
+    async (hypervisor) => {
+      await withDomain(hypervisor, { guestType: 'hvm' }, async (domid) => {
+        await hypervisor.setMaxMemory(domid, GUEST_KIB);
+        await hypervisor.claimMemory(domid, CLAIM_KIB);
+        await hypervisor.setPodTarget(domid, POD_KIB);
+        assert.equal((await find(hypervisor, domid)).outstandingKib, CLAIM_KIB - POD_KIB);
+      });
+    },
+  );
   check('a build claims its memory itself, and another claim is in its way', async (hypervisor) => {
     await withLimit(hypervisor, async (domid) => {
       await hypervisor.claimMemory(domid, GUEST_KIB);

@@ -74,23 +74,26 @@ async function restoreFrom(
 }
 
 function roundTripCases({ check, options }: CaseSuite): void {
-  check('a save asks for the suspension once, and leaves the guest suspended', async (hypervisor) => {
-    await withFiles(async (folder) =>
-      withGuest(hypervisor, options.kernel, async (domid) => {
-        let asked = 0;
-        const file = path.join(folder, 'image');
-        await saveTo(hypervisor, file, domid, {
-          suspend: async () => {
-            asked += 1;
-            await hypervisor.shutdown(domid, 'suspend');
-          },
-        });
-        assert.equal(asked, 1);
-        assert.equal((await find(hypervisor, domid)).shutdownReason, 'suspend');
-        assert.ok((await stat(file)).size > 0);
-      }),
-    );
-  });
+  check(
+    'a save asks for the suspension once, and leaves the guest suspended',
+    async (hypervisor) => {
+      await withFiles(async (folder) =>
+        withGuest(hypervisor, options.kernel, async (domid) => {
+          let asked = 0;
+          const file = path.join(folder, 'image');
+          await saveTo(hypervisor, file, domid, {
+            suspend: async () => {
+              asked += 1;
+              await hypervisor.shutdown(domid, 'suspend');
+            },
+          });
+          assert.equal(asked, 1);
+          assert.equal((await find(hypervisor, domid)).shutdownReason, 'suspend');
+          assert.ok((await stat(file)).size > 0);
+        }),
+      );
+    },
+  );
   check('after a save the guest resumes', async (hypervisor) => {
     await withFiles(async (folder) =>
       withGuest(hypervisor, options.kernel, async (domid) => {

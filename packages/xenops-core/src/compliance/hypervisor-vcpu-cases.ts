@@ -53,7 +53,8 @@ function affinityCases({ check }: CaseSuite): void {
     const { cpuCount } = await hypervisor.physInfo();
     await withDomain(hypervisor, {}, async (domid) => {
       const { hard, soft } = await hypervisor.vcpuAffinity(domid, 0);
-      for (let cpu = 0; cpu < cpuCount; cpu += 1) assert.ok(hard.includes(cpu) && soft.includes(cpu));
+      for (let cpu = 0; cpu < cpuCount; cpu += 1)
+        assert.ok(hard.includes(cpu) && soft.includes(cpu));
     });
   });
   check('a vcpu can be bound to a cpu, others are not', async (hypervisor) => {

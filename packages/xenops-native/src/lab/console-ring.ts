@@ -26,7 +26,7 @@ export async function bootUntil(
   const port = await channels.bindInterdomain(guest.domid, guest.consoleEvtchn);
   using ring = await rings.mapGrants(guest.domid, [CONSOLE_GRANT], { writable: true });
   await hypervisor.unpause(guest.domid);
-  return readUntil(words, { channels, port, ring });
+  return await readUntil(words, { channels, port, ring });
 }
 
 /** Takes what the guest has written from its console ring. */

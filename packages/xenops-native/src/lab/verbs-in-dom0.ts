@@ -7,7 +7,7 @@ import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { DOM0, domid, type Domid } from '@xenops/core/ids';
+import { DOM0, domid } from '@xenops/core/ids';
 import type { NativeHypervisor } from '../native-hypervisor.ts';
 import { openHypervisor } from '../open-hypervisor.ts';
 import { bootUntil } from './console-ring.ts';
@@ -184,52 +184,21 @@ async function controlTests(): Promise<void> {
   });
 }
 
-/** With the last cpu of the host in a pool of its own. */
-async function withCpupool(
-  hypervisor: NativeHypervisor,
-  body: (pool: number, cpu: number) => Promise<void>,
-): Promise<void> {
-  const cpu = hypervisor.physInfo().cpuCount - 1;
-  const pool = hypervisor.createCpupool('credit');
-  await hypervisor.removeCpuFromPool(0, cpu);
-  await hypervisor.addCpuToPool(pool, cpu);
-  try {
-    await body(pool, cpu);
-  } finally {
-    await hypervisor.removeCpuFromPool(pool, cpu);
-    hypervisor.destroyCpupool(pool);
-    await hypervisor.addCpuToPool(0, cpu);
-  }
-}
-
 async function hostTests(): Promise<void> {
-  await check('a domain in a cpupool has its scheduler and a share of it', async (hypervisor) => {
-    const before = hypervisor.cpupools();
-    await withCpupool(hypervisor, async (pool, cpu) => {
-      const listed = hypervisor.cpupools().find(({ cpupoolId }) => cpupoolId === pool);
-      assert.deepEqual(listed, {
-        cpupoolId: pool,
-        scheduler: 'credit',
-        domainCount: 0,
-        cpus: [cpu],
-      });
-      await withDomain(hypervisor, 'pv', async (guest: Domid) => {
-        await hypervisor.moveDomainToPool(guest, pool);
-        assert.equal(hypervisor.findDomain(guest)?.cpupoolId, pool);
-        hypervisor.setSchedulerShare(guest, { weight: 100 });
-        hypervisor.setSchedulerShare(guest, { capPercent: 30 });
-        assert.deepEqual(hypervisor.schedulerShare(guest), {
-          scheduler: 'credit',
-          weight: 100,
-          capPercent: 30,
-        });
-        await rejects(() => hypervisor.removeCpuFromPool(pool, cpu), 'HYPERVISOR_BUSY');
+  await check('a share is changed in the part that is given', async (hypervisor) => {
+    await withDomain(hypervisor, 'pv', async (guest) => {
+      hypervisor.setSchedulerShare(guest, { weight: 100 });
+      hypervisor.setSchedulerShare(guest, { capPercent: 30 });
+      const share = { scheduler: 'credit2', weight: 100, capPercent: 30 };
+      assert.deepEqual(hypervisor.schedulerShare(guest), share);
+      hypervisor.setSchedulerShare(guest, { capPercent: 0 });
+      assert.deepEqual(hypervisor.schedulerShare(guest), { ...share, capPercent: 0 });
+      for (const weight of [0, 65_536, 1.5]) {
         await rejects(() => {
-          hypervisor.destroyCpupool(pool);
-        }, 'HYPERVISOR_BUSY');
-      });
+          hypervisor.setSchedulerShare(guest, { weight });
+        }, 'HYPERVISOR_BAD_ARGUMENT');
+      }
     });
-    assert.deepEqual(hypervisor.cpupools(), before);
   });
 
   await check(
