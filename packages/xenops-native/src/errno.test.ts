@@ -56,6 +56,9 @@ describe('the code of a failed build follows from what was being done', () => {
     [{ stage: 'load', libraryCode: LIBRARY.outOfMemory }, 'HYPERVISOR_NO_MEMORY'],
     [{ stage: 'load', libraryCode: LIBRARY.invalidKernel }, 'BUILD_KERNEL_INVALID'],
     [{ stage: 'boot', errno: errno.EFAULT }, 'HYPERVISOR_CALL_FAILED'],
+    [{ stage: 'firmware', call: 'open', errno: errno.ENOENT }, 'BUILD_RAMDISK_UNREADABLE'],
+    [{ stage: 'memory', call: 'xc_domain_restore', errno: errno.EINVAL }, 'HYPERVISOR_CALL_FAILED'],
+    [{ call: 'dup', errno: errno.EBADF }, 'HYPERVISOR_BAD_ARGUMENT'],
   ])('%j', (fields, code) => {
     expect(codeOfFailure(failureOf(fields))).toBe(code);
   });

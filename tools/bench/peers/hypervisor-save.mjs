@@ -1,6 +1,7 @@
 // Our side of saving and restoring, in Dom0. Arguments: MiB of memory of the running guest "bench", count. Saves the guest to
 // a file in memory and restores it, in turn with xl. Prints "save|restore ours|peer RATE" in MiB/s for each; one round more
 // warms up.
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { DOM0, randomVmUuid } from '@xenops/core/ids';
 import { openLocalStore, waitFor } from '@xenops/core/xenstore';

@@ -73,15 +73,17 @@ async function eventsOf(
 ): Promise<AsyncDisposable & { next(): Promise<void> }> {
   const watch: Watch = await store.watch(path);
   const events = watch[Symbol.asyncIterator]();
-  await events.next();
   const stop = new AbortController();
+  // The timer also keeps the process alive, which an idle connection does not.
+  const next = async (): Promise<void> => {
+    const late = sleep(EVENT_MS, undefined, { signal: stop.signal }).then(() =>
+      assert.fail(`no event of ${path} came`),
+    );
+    await Promise.race([events.next(), late.catch(rethrowUnlessAborted)]);
+  };
+  await next();
   return {
-    async next() {
-      const late = sleep(EVENT_MS, undefined, { signal: stop.signal }).then(() =>
-        assert.fail(`no event of ${path} came`),
-      );
-      await Promise.race([events.next(), late.catch(rethrowUnlessAborted)]);
-    },
+    next,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await watch[Symbol.asyncDispose]();

@@ -172,7 +172,7 @@ function badChannelCases(check: Check): void {
     await withRings(hypervisor, async (rings) => {
       const channels = await rings.openEventChannels();
       const port = evtchn(1000);
-      await rejects(() => channels.notify(port), 'HYPERVISOR_CALL_FAILED');
+      await rejects(() => channels.notify(port), 'HYPERVISOR_BAD_ARGUMENT');
       await rejects(() => channels.unbind(port), ...UNBOUND);
       await rejects(() => channels.wait(port), 'HYPERVISOR_BAD_ARGUMENT');
     });

@@ -5,8 +5,10 @@ import path from 'node:path';
 import { DOM0, evtchn, type Domid } from '../ids.ts';
 import type { FullHypervisor, RestoreSpec, SaveSpec } from '../hypervisor/hypervisor.ts';
 import {
+  build,
   find,
   GUEST_KIB,
+  pvSpec,
   rejects,
   SLACK_KIB,
   UNUSED,
@@ -14,6 +16,7 @@ import {
   withFiles,
   withGuest,
   type CaseSuite,
+  type SuiteKernel,
 } from './hypervisor-case.ts';
 
 /** All of them. */
@@ -24,6 +27,18 @@ export function saveCases(suite: CaseSuite): void {
 }
 
 type Spec = Omit<SaveSpec, 'fd'>;
+
+/** Runs `body` with a built PVH guest: it can be saved without having run, unlike a PV one. */
+async function withPvh(
+  hypervisor: FullHypervisor,
+  kernel: SuiteKernel,
+  body: (domid: Domid) => Promise<void>,
+): Promise<void> {
+  await withDomain(hypervisor, { guestType: 'pvh' }, async (domid) => {
+    await build(hypervisor, domid, { ...pvSpec(kernel), kind: 'pvh' });
+    await body(domid);
+  });
+}
 
 /** Saves to a file, suspending the domain when it is asked for unless `spec` says otherwise. */
 async function saveTo(
@@ -60,7 +75,7 @@ async function restoreFrom(
     const consoleEvtchn = await hypervisor.allocUnboundEvtchn(domid, DOM0);
     return await hypervisor.restoreDomain(domid, {
       fd: handle.fd,
-      guestType: 'pv',
+      guestType: 'pvh',
       memoryKib: GUEST_KIB,
       storeEvtchn,
       storeDomid: DOM0,
@@ -73,12 +88,13 @@ async function restoreFrom(
   }
 }
 
-function roundTripCases({ check, options }: CaseSuite): void {
+function roundTripCases({ checkIf, options }: CaseSuite): void {
+  const check = checkIf(options.supports.containers);
   check(
     'a save asks for the suspension once, and leaves the guest suspended',
     async (hypervisor) => {
       await withFiles(async (folder) =>
-        withGuest(hypervisor, options.kernel, async (domid) => {
+        withPvh(hypervisor, options.kernel, async (domid) => {
           let asked = 0;
           const file = path.join(folder, 'image');
           await saveTo(hypervisor, file, domid, {
@@ -96,7 +112,7 @@ function roundTripCases({ check, options }: CaseSuite): void {
   );
   check('after a save the guest resumes', async (hypervisor) => {
     await withFiles(async (folder) =>
-      withGuest(hypervisor, options.kernel, async (domid) => {
+      withPvh(hypervisor, options.kernel, async (domid) => {
         await saveTo(hypervisor, path.join(folder, 'image'), domid);
         await hypervisor.resume(domid, { cooperative: true });
         assert.equal((await find(hypervisor, domid)).shutdown, false);
@@ -105,11 +121,25 @@ function roundTripCases({ check, options }: CaseSuite): void {
   });
 }
 
-function failedSaveCases({ check, options }: CaseSuite): void {
+function failedSaveCases(suite: CaseSuite): void {
+  const { options } = suite;
+  const check = suite.checkIf(options.supports.containers);
+  suite.check(
+    'a PV guest that has never run is not saved: it tells its frames itself',
+    async (hypervisor) => {
+      await withFiles(async (folder) =>
+        withGuest(hypervisor, options.kernel, async (domid) => {
+          const file = path.join(folder, 'image');
+          await rejects(() => saveTo(hypervisor, file, domid), 'HYPERVISOR_CALL_FAILED');
+          assert.equal((await find(hypervisor, domid)).shutdown, false);
+        }),
+      );
+    },
+  );
   check('a suspension that fails is how the save fails', async (hypervisor) => {
     const refusal = new Error('the guest does not want to');
     await withFiles(async (folder) =>
-      withGuest(hypervisor, options.kernel, async (domid) => {
+      withPvh(hypervisor, options.kernel, async (domid) => {
         const suspend = (): Promise<void> => Promise.reject(refusal);
         const saved = saveTo(hypervisor, path.join(folder, 'image'), domid, { suspend });
         await assert.rejects(saved, (error) => error === refusal);
@@ -119,7 +149,7 @@ function failedSaveCases({ check, options }: CaseSuite): void {
   });
   check('a suspension that does not suspend fails the save', async (hypervisor) => {
     await withFiles(async (folder) =>
-      withGuest(hypervisor, options.kernel, async (domid) => {
+      withPvh(hypervisor, options.kernel, async (domid) => {
         const suspend = async (): Promise<void> => undefined;
         const saved = saveTo(hypervisor, path.join(folder, 'image'), domid, { suspend });
         await assert.rejects(saved);
@@ -129,7 +159,7 @@ function failedSaveCases({ check, options }: CaseSuite): void {
   });
   check('a save with an aborted signal does not begin', async (hypervisor) => {
     await withFiles(async (folder) =>
-      withGuest(hypervisor, options.kernel, async (domid) => {
+      withPvh(hypervisor, options.kernel, async (domid) => {
         const handle = await open(path.join(folder, 'image'), 'w');
         try {
           const spec = { fd: handle.fd, suspend: () => Promise.reject(new Error('asked')) };
@@ -156,21 +186,22 @@ function failedSaveCases({ check, options }: CaseSuite): void {
   });
 }
 
-function badStreamCases({ check, options }: CaseSuite): void {
+function badStreamCases({ check, checkIf, options }: CaseSuite): void {
+  const checkContainer = checkIf(options.supports.containers);
   const streams: readonly (readonly [string, (image: Buffer) => Buffer])[] = [
     ['an empty stream', () => Buffer.alloc(0)],
     ['a text', () => Buffer.from('This is no guest.\n'.repeat(100))],
     ['half a stream', (image) => image.subarray(0, Math.floor(image.length / 2))],
   ];
   for (const [name, spoil] of streams) {
-    check(`${name} restores nothing`, async (hypervisor) => {
+    checkContainer(`${name} restores nothing`, async (hypervisor) => {
       await withFiles(async (folder) => {
         const file = path.join(folder, 'image');
-        await withGuest(hypervisor, options.kernel, async (domid) => {
+        await withPvh(hypervisor, options.kernel, async (domid) => {
           await saveTo(hypervisor, file, domid);
         });
         await writeFile(file, spoil(await readFile(file)));
-        await withDomain(hypervisor, {}, async (domid) => {
+        await withDomain(hypervisor, { guestType: 'pvh' }, async (domid) => {
           await assert.rejects(() => restoreFrom(hypervisor, file, domid));
         });
       });

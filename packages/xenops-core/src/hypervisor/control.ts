@@ -3,7 +3,10 @@ import type { Domid } from '../ids.ts';
 import type { Awaitable } from './awaitable.ts';
 import type { LongCallOptions } from './specs.ts';
 
-/** What a trigger does to an HVM guest (`XEN_DOMCTL_SENDTRIGGER_*`; each but `nmi` and `init` is an ACPI event). */
+/**
+ * What a trigger does to a guest (`XEN_DOMCTL_SENDTRIGGER_*`): `power` and `sleep` press buttons of a hardware container, `nmi` reaches any
+ * domain, `s3resume` sets the parameter `acpi-s-state` to 0, as libxl does. Xen on x86 has no `reset` and `init` (HYPERVISOR_NOT_SUPPORTED).
+ */
 export const TRIGGERS = ['power', 'sleep', 'reset', 'nmi', 'init', 's3resume'] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
@@ -43,7 +46,7 @@ export interface TscInfo {
   readonly mode: TscMode | `unknown-${number}`;
   readonly elapsedNs: bigint;
   readonly tscKhz: number;
-  /** How often the domain has been restored or resumed elsewhere. */
+  /** 1 for a domain that was never restored or resumed elsewhere, and one more each time. */
   readonly incarnation: number;
 }
 
@@ -56,7 +59,7 @@ export interface DomainControl {
   resume(domid: Domid, options: { readonly cooperative: boolean }): Awaitable<void>;
   /** Brings a domain that shut down for `soft-reset` back to the state of a new one, memory kept (`xc_domain_soft_reset`). */
   softReset(domid: Domid): Awaitable<void>;
-  /** `xc_domain_send_trigger`; hardware containers only. */
+  /** `xc_domain_send_trigger`. HYPERVISOR_BAD_ARGUMENT for a PV domain, except of `nmi`; HYPERVISOR_NO_DOMAIN when there is no such vcpu. */
   sendTrigger(domid: Domid, trigger: Trigger, vcpu?: number): Awaitable<void>;
   /** `xc_hvm_param_get`. HYPERVISOR_BAD_ARGUMENT for a PV domain. */
   hvmParam(domid: Domid, param: HvmParam): Awaitable<bigint>;
@@ -71,7 +74,8 @@ export interface DomainControl {
   /** Lets `domid`, a stub domain, do for `target` what its device model does (`xc_domain_set_target`). */
   setTarget(domid: Domid, target: Domid): Awaitable<void>;
   /**
-   * Writes an ELF core of the domain's memory to a new file of mode 0600 (`xc_domain_dumpcore_via_callback`). The domain should be paused.
+   * Writes an ELF core of the domain's memory to a new file of mode 0600 (`xc_domain_dumpcore_via_callback`). The domain
+   * should be paused; Xen has no core of one that was never built, or of a PV guest before it has set up its p2m table (ENODATA).
    * After a failure or an abort the file is gone.
    */
   dumpCore(domid: Domid, filePath: string, options?: LongCallOptions): Promise<void>;

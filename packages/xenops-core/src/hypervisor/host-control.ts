@@ -51,7 +51,7 @@ export interface HostControl {
   sendDebugKeys(keys: string): Awaitable<void>;
   /**
    * Sets, renews or (0 seconds) ends a watchdog of the calling domain, which Xen restarts or kills when it runs out (`xc_watchdog`).
-   * `id` 0 makes a new one; its id is returned.
+   * `id` 0 makes a new one; its id is returned. HYPERVISOR_BAD_ARGUMENT for id 0 with 0 seconds, and for an id that is not in use.
    */
   watchdog(id: number, timeoutSeconds: number): Awaitable<number>;
 
@@ -65,7 +65,7 @@ export interface HostControl {
   ): Awaitable<void>;
 
   cpupools(): Awaitable<readonly CpupoolInfo[]>;
-  /** An empty pool; its id. */
+  /** An empty pool; its id. HYPERVISOR_NOT_SUPPORTED for a scheduler that this Xen was built without. */
   createCpupool(scheduler: Scheduler): Awaitable<number>;
   /** HYPERVISOR_BUSY while it has cpus or domains. */
   destroyCpupool(cpupoolId: number): Awaitable<void>;

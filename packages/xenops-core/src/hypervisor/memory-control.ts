@@ -12,12 +12,14 @@ export interface PodInfo {
 }
 
 export interface MemoryControl {
-  /** Memory Xen may use for the domain's shadow or nested page tables (`xc_get_paging_mempool_size`); hardware containers only. */
+  /** Memory Xen may use for the domain's shadow or nested page tables (`xc_get_paging_mempool_size`). HYPERVISOR_NOT_SUPPORTED for a PV domain. */
   pagingPoolKib(domid: Domid): Awaitable<number>;
+  /** Whole pages. */
   setPagingPool(domid: Domid, poolKib: number): Awaitable<void>;
   /**
    * Sets memory aside for the domain, until it has that much altogether (`xc_domain_claim_pages`); 0 drops the claim. Fails with
-   * HYPERVISOR_NO_MEMORY when the host has less that is free and unclaimed.
+   * HYPERVISOR_NO_MEMORY when the host has less that is free and unclaimed, with HYPERVISOR_BAD_ARGUMENT beyond the domain's own limit or while
+   * it has a claim.
    */
   claimMemory(domid: Domid, memoryKib: number): Awaitable<void>;
   /** Populate-on-demand; hardware containers only. */

@@ -16,14 +16,14 @@ export interface FrameRange {
 
 export interface HardwareAccess {
   setIoportPermission(domid: Domid, ports: PortRange, allow: boolean): Awaitable<void>;
-  /** Lets a hardware container reach machine ports under guest port numbers (`xc_domain_ioport_mapping`). */
+  /** Lets a hardware container reach machine ports under guest port numbers (`xc_domain_ioport_mapping`). HYPERVISOR_NOT_SUPPORTED for a PV domain. */
   setIoportMapping(
     domid: Domid,
     mapping: { readonly guestPort: number; readonly machinePort: number; readonly count: number },
     add: boolean,
   ): Awaitable<void>;
   setIomemPermission(domid: Domid, frames: FrameRange, allow: boolean): Awaitable<void>;
-  /** Puts machine frames into the physical memory of a hardware container (`xc_domain_memory_mapping`). */
+  /** Puts machine frames into the physical memory of a hardware container (`xc_domain_memory_mapping`). HYPERVISOR_BAD_ARGUMENT for a PV domain. */
   setIomemMapping(
     domid: Domid,
     mapping: { readonly guestFrame: bigint; readonly machineFrame: bigint; readonly count: number },

@@ -15,23 +15,32 @@ export interface MappedMemory extends Disposable {
 export interface EventChannels extends AsyncDisposable {
   /** Our end of a channel whose other end is `remotePort` in `remote`. */
   bindInterdomain(remote: Domid, remotePort: Evtchn): Awaitable<Evtchn>;
-  /** A port of ours that `remote` may bind to. */
+  /** A port of ours that `remote` may bind to; Xen does not look whether there is such a domain. */
   bindUnbound(remote: Domid): Awaitable<Evtchn>;
   notify(port: Evtchn): Awaitable<void>;
   unbind(port: Evtchn): Awaitable<void>;
-  /** Resolves when the port has been notified since the last wait; it is unmasked again by then. */
+  /**
+   * Resolves when the port has been notified since the last wait; it is unmasked again by then. It may do so once more than there were
+   * notifications, so look again each time. Rejects with HYPERVISOR_UNAVAILABLE when the port is unbound or the channels are closed.
+   */
   wait(port: Evtchn, options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
 export interface RingAccess extends AsyncDisposable {
   openEventChannels(): Awaitable<EventChannels>;
-  /** Maps granted pages in order (`xengnttab_map_domain_grant_refs`). */
+  /**
+   * Maps granted pages in order, 1 to 1024 (`xengnttab_map_domain_grant_refs`). HYPERVISOR_BAD_ARGUMENT when a grant, or the domain, is not
+   * there.
+   */
   mapGrants(
     domid: Domid,
     refs: readonly number[],
     options?: { readonly writable?: boolean },
   ): Awaitable<MappedMemory>;
-  /** Maps frames of a domain we control (`xenforeignmemory_map`); HYPERVISOR_BAD_ARGUMENT when one is not there. */
+  /**
+   * Maps frames of a domain we control, 1 to 1024 (`xenforeignmemory_map`). HYPERVISOR_BAD_ARGUMENT when a guest frame is not there,
+   * HYPERVISOR_NOT_PERMITTED for a machine frame that the PV domain does not own.
+   */
   mapFrames(
     domid: Domid,
     frames: readonly bigint[],

@@ -40,7 +40,7 @@ export interface CpuPolicySpec {
 }
 
 export interface VcpuControl {
-  /** HYPERVISOR_NO_DOMAIN when there is no such domain or vcpu. */
+  /** HYPERVISOR_BAD_ARGUMENT when the domain has no such vcpu; so for the affinity. */
   vcpuInfo(domid: Domid, vcpu: number): Awaitable<VcpuInfo>;
   vcpuAffinity(domid: Domid, vcpu: number): Awaitable<VcpuAffinity>;
   /** Sets what is given and tells what Xen made of it: it may narrow soft to what hard allows, or to the cpupool. */

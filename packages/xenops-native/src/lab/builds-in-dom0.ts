@@ -22,6 +22,7 @@ import {
   hvmFiles,
   KERNEL,
   LabGuest,
+  makeDomain,
   openLabHost,
   RAMDISK,
   type LabHost,
@@ -29,6 +30,8 @@ import {
 } from './guest-of-build.ts';
 
 const MEMORY_KIB = 131_072;
+/** Xen's own memory comes and goes by some pages. */
+const REMAINS_KIB = 4096;
 const CACHE_BYTES_MAX = 100 * 2 ** 20;
 
 const folder = mkdtempSync('/run/build-');
@@ -185,19 +188,23 @@ for (const spec of [{ ...direct, kind: 'pvh', kernelPath: KERNEL.elf }, hvm] as 
       const before = host.hypervisor.physInfo().freeMemoryKib;
       const controller = new AbortController();
       const seen: string[] = [];
-      const built = LabGuest.build(host, spec, {
+      const { domid, rings } = await makeDomain(host, spec.kind, spec);
+      const options: LongCallOptions = {
         signal: controller.signal,
         onProgress: (progress) => {
           seen.push(progress.stage);
           if (progress.stage === stage) controller.abort();
         },
-      });
+      };
+      const built = host.hypervisor.buildDomain(domid, { ...spec, ...rings }, options);
       // The last stage may be over before the signal comes.
-      if (stage === 'boot') await (await built.catch(() => undefined))?.destroy();
+      if (stage === 'boot') await built.catch(() => undefined);
       else await assert.rejects(built, { code: 'ABORTED' });
+      await host.hypervisor.destroy(domid);
       assert.ok(seen.includes(stage));
       const { freeMemoryKib, scrubMemoryKib, outstandingMemoryKib } = host.hypervisor.physInfo();
-      assert.ok(freeMemoryKib + scrubMemoryKib >= before, 'memory is missing');
+      const missingKib = before - freeMemoryKib - scrubMemoryKib;
+      assert.ok(missingKib < REMAINS_KIB, `${missingKib} KiB are missing`);
       assert.equal(outstandingMemoryKib, 0);
     });
   }

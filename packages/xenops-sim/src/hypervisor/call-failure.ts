@@ -17,7 +17,6 @@ const ERRNO = {
   EOVERFLOW: 75,
   EOPNOTSUPP: 95,
   EADDRNOTAVAIL: 99,
-  ENOTCONN: 107,
 } as const;
 
 export type ErrnoName = keyof typeof ERRNO;

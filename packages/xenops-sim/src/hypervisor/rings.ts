@@ -113,7 +113,7 @@ class SimEventChannels implements EventChannels {
   }
 
   notify(port: Evtchn): void {
-    this.#check(port, 'xenevtchn_notify', 'ENOTCONN');
+    this.#check(port, 'xenevtchn_notify', 'EINVAL');
     this.#ports().notify(port);
   }
 

@@ -70,6 +70,9 @@ async function save(
   if (domain.guest === undefined) {
     refuse({ call, domid }, 'EINVAL', `Domain ${domid} has nothing in it to be saved`);
   }
+  if (!isContainer(domain) && !domain.isIdle) {
+    refuse({ call, domid }, 'EIO', `Domain ${domid} has not told the map of its frames yet`);
+  }
   const isTracked = spec.live === true && domain.guestType === 'hvm';
   if (isTracked && spec.setQemuDirtyTracking === undefined) {
     const message = `A live save of domain ${domid} needs the tracking of its device model`;

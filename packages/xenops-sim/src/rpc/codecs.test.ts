@@ -31,6 +31,22 @@ test('plain data comes back as it was, with numbers that JSON has no form for', 
   );
 });
 
+test('bytes come back as bytes, and functions as what the other side makes of their numbers', () => {
+  const kept: unknown[] = [];
+  const call = (): string => 'called';
+  const text = encodeValue(
+    { bytes: new Uint8Array([0, 255]), buffer: Buffer.from('hi'), call },
+    (fn) => kept.push(fn),
+  );
+  expect(kept).toEqual([call]);
+  expect(decodeValue(text, (fn) => () => `made ${fn}`)).toEqual({
+    bytes: new Uint8Array([0, 255]),
+    buffer: new Uint8Array(Buffer.from('hi')),
+    call: expect.any(Function),
+  });
+  expect(decodeValue(encodeValue({ call }))).toEqual({});
+});
+
 test('an error comes back as its class, with code, context and the text of its cause', () => {
   const error = new HypervisorError('HYPERVISOR_NO_DOMAIN', {
     message: 'There is no domain 9',
@@ -85,6 +101,8 @@ describe('messages', () => {
     '{"kind":"call","id":1,"verb":"constructor","args":[]}',
     '{"kind":"call","id":"1","verb":"version","args":[]}',
     '{"kind":"call","id":1,"verb":"version"}',
+    '{"kind":"call","id":1,"verb":"openRings","args":[]}',
+    '{"kind":"refusal","id":1}',
     '{"kind":"call","id":1,"verb":"version","args":[{"$bigint":"x"}]}',
   ])('%s is none of a client', (line) => {
     expect(findClientMessage(line)).toBeUndefined();

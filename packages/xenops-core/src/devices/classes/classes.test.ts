@@ -69,7 +69,7 @@ describe('a disk', () => {
     const cd: VbdConfig = { vdev: 'hdc', target: '', readOnly: true, isCdrom: true };
     const { address, backendKeys } = describeVbd({ ...pv, guestType: 'hvm' }, cd);
     expect(address).toMatchObject({ backendKind: 'qdisk', devid: 5632 });
-    expect(backendKeys).toMatchObject({ params: '', removable: '1', 'device-type': 'cdrom' });
+    expect(backendKeys).toMatchObject({ params: 'aio:', removable: '1', 'device-type': 'cdrom' });
   });
 
   test('in another domain is left to the daemon there', () => {

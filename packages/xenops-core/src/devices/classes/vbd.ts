@@ -129,9 +129,12 @@ function hotplugOf(
   return { kind: 'block', path: config.target, readOnly: config.readOnly };
 }
 
-/** qemu splits its driver from the path at the first colon; a raw path is opened with native aio. */
+/**
+ * qemu splits its driver from the path at the first colon, and crashes without one: an empty drive has `aio:`, as with xl. A raw path is opened
+ * with native aio.
+ */
 function paramsOf({ target }: VbdConfig, served: DiskBackend, format: DiskFormat): string {
-  if (target === '' || served === 'phy' || served === 'tap') return target;
+  if (served === 'phy' || served === 'tap') return target;
   if (served === 'nbd') return `nbd:${target}`;
   return format === 'raw' ? `aio:${target}` : `${format}:${target}`;
 }
