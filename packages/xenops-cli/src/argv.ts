@@ -63,8 +63,18 @@ export function commandFirst(words: readonly string[]): readonly string[] {
   return command === undefined ? words : [command, ...words.slice(0, index), ...rest];
 }
 
+/** An option that every command has. */
+interface GlobalOption {
+  readonly flag: string;
+  readonly short?: string;
+  readonly placeholder: string | undefined;
+  readonly doc: string;
+  /** Only commands that change something have it. */
+  readonly onlyChanges?: boolean;
+}
+
 /** Options that every command has. */
-export const GLOBAL_OPTIONS = [
+export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   {
     flag: 'connect',
     placeholder: 'URI',
@@ -72,5 +82,17 @@ export const GLOBAL_OPTIONS = [
   },
   { flag: 'timeout', placeholder: 'SECONDS', doc: 'how long to wait for each thing waited for' },
   { flag: 'json', placeholder: undefined, doc: 'print the result, or the error, as JSON' },
+  {
+    flag: 'plan',
+    placeholder: undefined,
+    doc: 'print what would be done, and do nothing',
+    onlyChanges: true,
+  },
+  {
+    flag: 'verbose',
+    short: 'v',
+    placeholder: undefined,
+    doc: 'tell of every hypercall and every request to xenstored',
+  },
   { flag: 'debug', placeholder: undefined, doc: 'print errors with all that is known about them' },
-] as const;
+];

@@ -46,7 +46,14 @@ describe('the values of a command', () => {
       kind: 'run',
       values: { domid: 7, memory: 262_144, name: undefined, sync: false },
       words: [],
-      global: { connect: undefined, timeoutMs: undefined, json: false, debug: false },
+      global: {
+        connect: undefined,
+        timeoutMs: undefined,
+        json: false,
+        debug: false,
+        plan: false,
+        verbose: false,
+      },
     });
   });
 

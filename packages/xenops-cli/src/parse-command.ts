@@ -10,6 +10,8 @@ export interface GlobalValues {
   readonly timeoutMs: number | undefined;
   readonly json: boolean;
   readonly debug: boolean;
+  readonly plan: boolean;
+  readonly verbose: boolean;
 }
 
 /** What came of the words. */
@@ -55,12 +57,17 @@ function buildParser(row: Command, choices: Map<string, string>): Parser {
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
   for (const [key, option] of Object.entries(row.options)) addOption(parser, key, option, choices);
   if (row.takesWords !== undefined) parser.argument(`<${row.takesWords}...>`);
-  for (const { flag, placeholder, doc } of GLOBAL_OPTIONS) {
+  for (const { flag, short, placeholder, doc, onlyChanges = false } of GLOBAL_OPTIONS) {
     // A command may give one of them a meaning of its own, as watchdog does with timeout.
-    if (flag in row.options) continue;
-    parser.option(placeholder === undefined ? `--${flag}` : `--${flag} <${placeholder}>`, doc);
+    if (flag in row.options || (onlyChanges && !hasPlan(row))) continue;
+    const name = short === undefined ? `--${flag}` : `-${short}, --${flag}`;
+    parser.option(placeholder === undefined ? name : `${name} <${placeholder}>`, doc);
   }
   return parser;
+}
+
+function hasPlan({ changes, noPlan }: Command): boolean {
+  return changes && noPlan === undefined;
 }
 
 function describe({ summary, aliases }: Command): string {
@@ -114,8 +121,8 @@ function readValues(row: Command, parser: Parser, choices: ReadonlyMap<string, s
       }
     }
   }
-  const { timeout: _own, ...common } = given;
-  return withGlobals(values, parser.args, 'timeout' in row.options ? common : given);
+  const common = Object.entries(given).filter(([key]) => !(key in row.options));
+  return withGlobals(values, parser.args, Object.fromEntries(common));
 }
 
 /** The key under which commander keeps an option: `backend-domid` is `backendDomid`. */
@@ -128,7 +135,7 @@ function withGlobals(
   words: readonly string[],
   given: Readonly<Record<string, unknown>>,
 ): Parsed {
-  const { connect, timeout, json, debug } = given;
+  const { connect, timeout, json, debug, plan, verbose } = given;
   let timeoutMs: number | undefined;
   try {
     if (typeof timeout === 'string') timeoutMs = SECONDS.parse(timeout) * 1000;
@@ -140,6 +147,8 @@ function withGlobals(
     timeoutMs,
     json: json === true,
     debug: debug === true,
+    plan: plan === true,
+    verbose: verbose === true,
   };
   // Each value was read by the row of its own option.
   return { kind: 'run', values: values as Values<Options>, words, global };

@@ -5,11 +5,15 @@ import { XenopsError } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
 import { commandFirst } from './argv.ts';
 import { COMMANDS, findCommand } from './commands/command-table.ts';
-import type { Command } from './commands/command.ts';
+import type { Command, CommandContext } from './commands/command.ts';
 import { EXIT, exitStatus } from './exit-status.ts';
+import { planHost } from './host-views/plan-host.ts';
+import { planLines } from './host-views/plan-step.ts';
+import { traceHost } from './host-views/trace-host.ts';
 import { commandOutput, type Streams } from './output/command-output.ts';
 import { errorDetails, errorJson, errorLines, printable } from './output/error-report.ts';
 import { commandHelp, parseCommand, type GlobalValues, type Parsed } from './parse-command.ts';
+import type { Terminal } from './terminal/converse.ts';
 
 /** What the program runs in. */
 export interface Invocation {
@@ -21,6 +25,8 @@ export interface Invocation {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Opens the host; only tests bring their own. */
   readonly openHost?: (options: ConnectOptions) => Promise<Host>;
+  /** Where the user sits, if anywhere. */
+  readonly openTerminal?: (() => Terminal) | undefined;
 }
 
 /** Runs one command and tells its exit status. Never throws. */
@@ -84,17 +90,31 @@ function reportUsage(
 }
 
 async function execute(
-  { environment, streams, signal, openHost = connect }: Invocation,
+  { environment, streams, signal, openTerminal, openHost = connect }: Invocation,
   row: Command,
   { values, words, global }: Extract<Parsed, { kind: 'run' }>,
 ): Promise<void> {
-  await using host = await openHost({
+  await using opened = await openHost({
     uri:
       global.connect ??
       (environment['XENOPS_CONNECT'] === '' ? undefined : environment['XENOPS_CONNECT']),
     xenstoredPath: environment['XENSTORED_PATH'],
   });
-  const out = commandOutput(streams);
+  const host = global.verbose
+    ? traceHost(opened, (line) => void streams.err.write(`${line}\n`))
+    : opened;
+  const context: CommandContext = {
+    out: commandOutput(streams),
+    json: global.json,
+    signal,
+    words,
+    openTerminal,
+    timeoutMs: (defaultMs) => global.timeoutMs ?? defaultMs,
+  };
+  if (global.plan) {
+    await showPlan(row, host, values, context);
+    return;
+  }
   if (row.changes) {
     for (const domid of await recoverBuilds(host)) {
       streams.err.write(
@@ -102,13 +122,32 @@ async function execute(
       );
     }
   }
-  await row.run(host, values, {
-    out,
-    json: global.json,
-    signal,
-    words,
-    timeoutMs: (defaultMs) => global.timeoutMs ?? defaultMs,
-  });
+  await row.run(host, values, context);
+}
+
+const SILENT: CommandContext['out'] = {
+  line: () => undefined,
+  raw: () => undefined,
+  json: () => undefined,
+  progress: () => undefined,
+};
+
+/** Runs the command on a host where nothing happens, and prints what it would have done. */
+async function showPlan(
+  row: Command,
+  host: Host,
+  values: Parameters<Command['run']>[1],
+  context: CommandContext,
+): Promise<void> {
+  const plan = planHost(host);
+  try {
+    await row.run(plan.host, values, { ...context, out: SILENT });
+  } catch (error) {
+    // What it says about a wait that nobody will end is no failure.
+    if (!plan.recorder.isEnded) throw error;
+  }
+  if (context.json) context.out.json(plan.steps());
+  else for (const line of planLines(plan.steps())) context.out.line(line);
 }
 
 function reportError(error: unknown, { json, debug }: GlobalValues, { err }: Streams): void {

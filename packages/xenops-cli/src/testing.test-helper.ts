@@ -14,24 +14,14 @@ const noNode = (): Promise<never> =>
   Promise.reject(new XenStoreError('XENSTORE_NO_ENTRY', { message: 'Not in this test' }));
 const nothing = (): Promise<void> => Promise.resolve();
 
-const HYPERVISOR: Hypervisor = {
-  version: noCall,
-  physInfo: noCall,
-  pcpuInfo: noCall,
-  consoleRing: noCall,
-  listDomains: noCall,
-  findDomain: noCall,
-  createDomain: noCall,
-  setHandle: noCall,
-  setMaxMemory: noCall,
-  allocUnboundEvtchn: noCall,
-  buildDomain: noCall,
-  pause: noCall,
-  unpause: noCall,
-  shutdown: noCall,
-  destroy: noCall,
-  [Symbol.asyncDispose]: nothing,
-};
+/** A hypervisor with these verbs; every other one fails. */
+function fakeHypervisor(verbs: Partial<Hypervisor>): Hypervisor {
+  const base: Partial<Hypervisor> = { ...verbs, [Symbol.asyncDispose]: nothing };
+  // Whatever is not there is a verb that fails, so the whole is a Hypervisor.
+  return new Proxy(base, {
+    get: (target, name): unknown => Reflect.get(target, name) ?? noCall,
+  }) as Hypervisor;
+}
 
 /** A store without any nodes. */
 const STORE: XenStore = {
@@ -77,7 +67,7 @@ export interface HostParts {
 export function fakeHost({ hypervisor, store, dispose = nothing }: HostParts = {}): Host {
   return {
     uri: 'sim:',
-    hypervisor: { ...HYPERVISOR, ...hypervisor },
+    hypervisor: fakeHypervisor({ ...hypervisor }),
     store: { ...STORE, ...store },
     services: SERVICES,
     [Symbol.asyncDispose]: dispose,

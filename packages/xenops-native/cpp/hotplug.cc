@@ -69,17 +69,17 @@ class AttachLoopOperation : public Operation {
   LoopDevice device_;
 };
 
-// A path or a name, which is never empty.
-std::string ReadName(const Napi::Value& value, const char* name) {
-  std::string text = ReadString(value, name);
-  if (text.empty()) {
-    throw Napi::RangeError::New(value.Env(), std::string(name) + " must not be empty");
+// Relative ones would depend on where the process happens to be.
+std::string ReadAbsolutePath(const Napi::Value& value, const char* name) {
+  std::string path = ReadString(value, name);
+  if (path.empty() || path[0] != '/') {
+    throw Napi::RangeError::New(value.Env(), std::string(name) + " must be an absolute path");
   }
-  return text;
+  return path;
 }
 
 Napi::Value StartAttachLoop(const Napi::CallbackInfo& info) {
-  std::string file_path = ReadName(info[0], "filePath");
+  std::string file_path = ReadAbsolutePath(info[0], "filePath");
   const bool read_only = ReadBool(info[1], "readOnly");
   return Operation::Start(
       info.Env(), std::make_unique<AttachLoopOperation>(std::move(file_path), read_only), {});
@@ -91,7 +91,7 @@ Napi::Value KeepLoopHold(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value StartDetachLoop(const Napi::CallbackInfo& info) {
-  return StartKernelCall(info.Env(), [path = ReadName(info[0], "devicePath")] {
+  return StartKernelCall(info.Env(), [path = ReadAbsolutePath(info[0], "devicePath")] {
     DetachLoop(path);
   });
 }
@@ -103,7 +103,7 @@ std::optional<std::string> OptionalString(const Napi::Object& object, const char
 }
 
 Napi::Value StartChangeLink(const Napi::CallbackInfo& info) {
-  std::string link = ReadName(info[0], "link");
+  std::string link = ReadString(info[0], "link");
   const Napi::Object object = ReadObject(info[1], "change");
   LinkChange change;
   change.bridge = OptionalString(object, "bridge");
@@ -113,6 +113,9 @@ Napi::Value StartChangeLink(const Napi::CallbackInfo& info) {
   }
   if (const Napi::Value is_up = object.Get("isUp"); !is_up.IsUndefined()) {
     change.is_up = ReadBool(is_up, "isUp");
+  }
+  if (!change.bridge && !change.name && !change.mtu && !change.is_up) {
+    throw Napi::RangeError::New(info.Env(), "change must have something to change");
   }
   return StartKernelCall(info.Env(), [link = std::move(link), change = std::move(change)] {
     ChangeLink(link, change);

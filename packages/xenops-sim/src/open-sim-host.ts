@@ -1,11 +1,13 @@
 import { ConnectError } from '@xenops/core/errors';
+import type { HotplugServices } from '@xenops/core/hotplug';
 import type { Hypervisor } from '@xenops/core/hypervisor';
 import { defaultSimFolder, simSocketPaths } from './daemon/socket-folder.ts';
 import { startOnDemand, type StartOptions } from './daemon/start-on-demand.ts';
-import { openRemoteHypervisor } from './rpc/remote-hypervisor.ts';
+import { openRemoteHost } from './rpc/remote-hypervisor.ts';
 
 export interface OpenedSimHost {
   readonly hypervisor: Hypervisor;
+  readonly hotplug: HotplugServices;
   /** For a client of xenstored. */
   readonly xenstoreSocketPath: string;
 }
@@ -20,7 +22,7 @@ export async function openSimHost(
 ): Promise<OpenedSimHost> {
   const { hypervisorSocket, xenstoreSocket } = simSocketPaths(folder);
   const open = async (): Promise<OpenedSimHost> => ({
-    hypervisor: await openRemoteHypervisor(hypervisorSocket),
+    ...(await openRemoteHost(hypervisorSocket)),
     xenstoreSocketPath: xenstoreSocket,
   });
   try {

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { XenStoreError } from '@xenops/core/errors';
 import { type Clock, type HostServices, systemClock } from '@xenops/core/host';
 import type { HotplugServices } from '@xenops/core/hotplug';
-import type { FullHypervisor } from '@xenops/core/hypervisor';
+import type { Hypervisor } from '@xenops/core/hypervisor';
 import { type Connector, WireClient, type XenStore } from '@xenops/core/xenstore';
 import { BackendHost } from './backends/backend-host.ts';
 import { ConsoleBook } from './console/console-book.ts';
@@ -76,7 +76,7 @@ export interface SimControl {
 }
 
 export interface SimHost extends AsyncDisposable {
-  readonly hypervisor: FullHypervisor;
+  readonly hypervisor: Hypervisor;
   readonly store: XenStore;
   readonly services: HostServices;
   readonly hotplug: HotplugServices;

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { run } from '../run.ts';
+import { userTerminal } from '../terminal/node-terminal.ts';
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -19,6 +20,7 @@ void run({
   streams: { out: stdout, err: stderr },
   signal: interrupted.signal,
   environment: env,
+  openTerminal: () => userTerminal(process.stdin, stdout),
 }).then((status) => {
   process.exitCode = status;
 });

@@ -1,4 +1,5 @@
 import type { Host } from '@xenops/core/host';
+import type { Terminal } from '../terminal/converse.ts';
 import type { Options, Values } from './option.ts';
 
 /** Where a command writes: data to `out`, everything else to `err`. */
@@ -24,6 +25,8 @@ export interface CommandContext {
   readonly words: readonly string[];
   /** The time-out of the command line, else this default. */
   readonly timeoutMs: (defaultMs: number) => number;
+  /** Where the user sits, for a command that is a conversation; undefined where nobody does. */
+  readonly openTerminal: (() => Terminal) | undefined;
 }
 
 /** A row of the command table. */
@@ -36,6 +39,8 @@ export interface Command {
   readonly takesWords: string | undefined;
   /** Commands that change something first finish what a dead process left undone. */
   readonly changes: boolean;
+  /** Why there is no telling beforehand what a command that changes something would do. */
+  readonly noPlan: string | undefined;
   readonly run: (host: Host, values: Values<Options>, context: CommandContext) => Promise<void>;
 }
 
@@ -46,12 +51,13 @@ interface CommandRow<O extends Options> {
   readonly options: O;
   readonly takesWords?: string;
   readonly changes: boolean;
+  readonly noPlan?: string;
   readonly run: (host: Host, values: Values<O>, context: CommandContext) => Promise<void>;
 }
 
 /** A row whose `run` gets its options typed by their own rows. */
 export function command<O extends Options>(row: CommandRow<O>): Command {
-  const { name, aliases = [], summary, options, takesWords, changes } = row;
+  const { name, aliases = [], summary, options, takesWords, changes, noPlan } = row;
   return {
     name,
     aliases,
@@ -59,6 +65,7 @@ export function command<O extends Options>(row: CommandRow<O>): Command {
     options,
     takesWords,
     changes,
+    noPlan,
     // The parser makes the values from these same option rows, so they have the types the rows say.
     run: (host, values, context) => row.run(host, values as Values<O>, context),
   };

@@ -16,6 +16,7 @@ import {
   getDomain,
   listDeviceAddresses,
   readDomainConfig,
+  recordDirectKernel,
   updateXlFile,
 } from '@xenops/core/domain';
 import { ConfigError, DeviceError, hasCode } from '@xenops/core/errors';
@@ -146,13 +147,18 @@ export const deviceCommands: readonly Command[] = [
       cmdline: withDefault({ ...TEXT, doc: 'its command line' }, ''),
     },
     async run(host, { domid, boot, vnc, kernel, ramdisk, cmdline }, { out, json, signal }) {
+      if (kernel !== undefined) {
+        await recordDirectKernel(host, domid, {
+          kernelPath: kernel,
+          ramdiskPath: ramdisk,
+          cmdline,
+        });
+        await updateXlFile(host, domid);
+      }
       const config = deviceModelConfig(domid, await readDomainConfig(host, domid), {
         bootOrder: boot,
         serials: ['pty'],
         ...(vnc === undefined ? {} : { vnc: { listen: vnc } }),
-        ...(kernel === undefined
-          ? {}
-          : { directKernel: { kernelPath: kernel, ramdiskPath: ramdisk, cmdline } }),
       });
       await using model = await startDomainDeviceModel(host, config, { signal });
       const screen = await model.vnc({ signal });

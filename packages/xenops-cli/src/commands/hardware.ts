@@ -1,7 +1,6 @@
 /** Commands that give a domain hardware of the host: ports, memory, interrupts. */
 import { getDomain } from '@xenops/core/domain';
 import { ConfigError } from '@xenops/core/errors';
-import { fullHypervisor } from '@xenops/core/host';
 import { command, type Command } from './command.ts';
 import { ADDRESS, DOMID, NUMBER, required } from './option.ts';
 
@@ -37,7 +36,7 @@ export const hardwareCommands: readonly Command[] = [
         await getDomain(host, domid);
         if (start >= end || end > PORTS)
           throw range(`ports are 0 to ${PORTS - 1}, and the end comes after the start`);
-        await fullHypervisor(host).setIoportPermission(
+        await host.hypervisor.setIoportPermission(
           domid,
           { firstPort: start, count: end - start },
           name === 'add_ioport',
@@ -59,7 +58,7 @@ export const hardwareCommands: readonly Command[] = [
         if (start >= end || start % PAGE !== 0n || end % PAGE !== 0n) {
           throw range('both ends are multiples of 4096, and the end comes after the start');
         }
-        await fullHypervisor(host).setIomemPermission(
+        await host.hypervisor.setIomemPermission(
           domid,
           { firstFrame: start / PAGE, count: Number((end - start) / PAGE) },
           name === 'add_iomem',
@@ -74,7 +73,7 @@ export const hardwareCommands: readonly Command[] = [
     options: irqOptions,
     async run(host, { domid, irq }, { out, json }) {
       await getDomain(host, domid);
-      const hypervisor = fullHypervisor(host);
+      const hypervisor = host.hypervisor;
       const pirq = await hypervisor.mapPirq(domid, irq);
       await hypervisor.setIrqPermission(domid, pirq, true);
       if (json) out.json({ domid, irq, pirq });
@@ -87,7 +86,7 @@ export const hardwareCommands: readonly Command[] = [
     options: irqOptions,
     async run(host, { domid, irq }) {
       await getDomain(host, domid);
-      const hypervisor = fullHypervisor(host);
+      const hypervisor = host.hypervisor;
       await hypervisor.setIrqPermission(domid, irq, false);
       await hypervisor.unmapPirq(domid, irq);
     },

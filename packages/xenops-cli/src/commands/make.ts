@@ -68,11 +68,18 @@ export const makeCommands: readonly Command[] = [
         { ...VCPUS, doc: 'most vcpus it can have; build_domain may change it' },
         1,
       ),
+      passthrough: flag('so that it can be given PCI devices'),
     },
-    async run(host, { hvm, pvh, name, uuid: given, vcpus }, { out, json }) {
+    async run(host, { hvm, pvh, name, uuid: given, vcpus, passthrough }, { out, json }) {
       const uuid = given ?? randomVmUuid();
       const guestType = hvm ? 'hvm' : pvh ? 'pvh' : 'pv';
-      const domid = await createDomain(host, { uuid, guestType, name, maxVcpus: vcpus });
+      const domid = await createDomain(host, {
+        uuid,
+        guestType,
+        name,
+        maxVcpus: vcpus,
+        passthrough,
+      });
       if (json) out.json({ domid, uuid });
       else out.line(String(domid));
     },

@@ -1,7 +1,6 @@
 /** Commands on the life of a domain: pause, shut down, limits. */
 import { getDomain, requestShutdown, sendSysrq, waitForShutdown } from '@xenops/core/domain';
 import { DomainError } from '@xenops/core/errors';
-import { fullHypervisor } from '@xenops/core/host';
 import { command, type Command } from './command.ts';
 import { choice, DOMID, flag, MEMORY_KIB, required, TEXT, withDefault } from './option.ts';
 
@@ -108,7 +107,7 @@ export const runCommands: readonly Command[] = [
     async run(host, { domid, target }) {
       await getDomain(host, domid);
       await getDomain(host, target);
-      await fullHypervisor(host).setTarget(domid, target);
+      await host.hypervisor.setTarget(domid, target);
       await host.store.setTarget(domid, target);
     },
   }),

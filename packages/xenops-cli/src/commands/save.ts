@@ -21,6 +21,8 @@ import { command, type Command, type CommandContext } from './command.ts';
 import { DOMID, FILE, flag, MEMORY_KIB, optional, required, TEXT, VCPUS } from './option.ts';
 
 const DESTROY_TIMEOUT_MS = 120_000;
+/** They read and write files of this machine themselves. */
+const NO_PLAN = 'what it does depends on what the image turns out to hold';
 
 export const saveCommands: readonly Command[] = [
   command({
@@ -28,6 +30,7 @@ export const saveCommands: readonly Command[] = [
     aliases: ['suspend'],
     summary: 'write a domain to an image, which xl restore reads too, and destroy it',
     changes: true,
+    noPlan: NO_PLAN,
     options: {
       domid: required(DOMID),
       file: required({
@@ -45,6 +48,7 @@ export const saveCommands: readonly Command[] = [
     aliases: ['chkpoint', 'checkpoint'],
     summary: 'write a domain to an image and let it run on',
     changes: true,
+    noPlan: NO_PLAN,
     options: {
       domid: required(DOMID),
       file: required({ ...FILE, doc: 'the image to make' }),
@@ -59,6 +63,7 @@ export const saveCommands: readonly Command[] = [
     aliases: ['restore'],
     summary: 'make a domain from an image of save_domain or of xl save; it stays paused',
     changes: true,
+    noPlan: NO_PLAN,
     options: {
       file: required({ ...FILE, doc: 'the image' }),
       domid: optional({

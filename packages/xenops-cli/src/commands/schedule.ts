@@ -1,7 +1,6 @@
 /** Commands about vcpus and where and how much they run. */
 import { getDomain, setOnlineVcpus } from '@xenops/core/domain';
 import { ConfigError } from '@xenops/core/errors';
-import { fullHypervisor } from '@xenops/core/host';
 import { command, type Command } from './command.ts';
 import { DOMID, flag, NUMBER, optional, required, TEXT, VCPUS } from './option.ts';
 
@@ -17,7 +16,7 @@ export const scheduleCommands: readonly Command[] = [
     },
     async run(host, { domid, weight, cap }) {
       await getDomain(host, domid);
-      await fullHypervisor(host).setSchedulerShare(domid, {
+      await host.hypervisor.setSchedulerShare(domid, {
         ...(weight === undefined ? {} : { weight }),
         ...(cap === undefined ? {} : { capPercent: cap }),
       });
@@ -30,7 +29,7 @@ export const scheduleCommands: readonly Command[] = [
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out, json }) {
       await getDomain(host, domid);
-      const share = await fullHypervisor(host).schedulerShare(domid);
+      const share = await host.hypervisor.schedulerShare(domid);
       if (json) out.json(share);
       else out.line(`${share.weight} ${share.capPercent}`);
     },
@@ -48,7 +47,7 @@ export const scheduleCommands: readonly Command[] = [
     async run(host, { domid, vcpu, bitmap, soft }, { out, json }) {
       await getDomain(host, domid);
       const cpus = cpusOf(bitmap);
-      const effective = await fullHypervisor(host).setVcpuAffinity(
+      const effective = await host.hypervisor.setVcpuAffinity(
         domid,
         vcpu,
         soft ? { soft: cpus } : { hard: cpus },
@@ -67,7 +66,7 @@ export const scheduleCommands: readonly Command[] = [
     },
     async run(host, { domid, vcpu, soft }, { out, json }) {
       await getDomain(host, domid);
-      const affinity = await fullHypervisor(host).vcpuAffinity(domid, vcpu);
+      const affinity = await host.hypervisor.vcpuAffinity(domid, vcpu);
       if (json) {
         out.json(affinity);
         return;
@@ -97,7 +96,7 @@ export const scheduleCommands: readonly Command[] = [
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out, json }) {
       const { maxVcpuId } = await getDomain(host, domid);
-      const hypervisor = fullHypervisor(host);
+      const hypervisor = host.hypervisor;
       const infos = [];
       for (let vcpu = 0; vcpu <= maxVcpuId; vcpu += 1)
         infos.push(await hypervisor.vcpuInfo(domid, vcpu));

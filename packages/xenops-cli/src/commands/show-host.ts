@@ -1,7 +1,6 @@
 /** Commands that show the host. */
 import { mibFromPagesDown, pagesFromKibDown } from '@xenops/core/units';
 import { diskNumber, findDiskName, formatDiskName, parseDiskName } from '@xenops/core/devices';
-import { fullHypervisor } from '@xenops/core/host';
 import { command, type Command } from './command.ts';
 import { NUMBER, required, word } from './option.ts';
 
@@ -75,7 +74,7 @@ export const showHostCommands: readonly Command[] = [
     takesWords: 'KEYS',
     options: {},
     async run(host, _values, { words }) {
-      for (const keys of words) await fullHypervisor(host).sendDebugKeys(keys);
+      for (const keys of words) await host.hypervisor.sendDebugKeys(keys);
     },
   }),
   command({
@@ -84,7 +83,7 @@ export const showHostCommands: readonly Command[] = [
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
-      const enforcing = await fullHypervisor(host).flaskEnforcing();
+      const enforcing = await host.hypervisor.flaskEnforcing();
       if (json) out.json({ enforcing });
       else out.line(enforcing ? 'Enforcing' : 'Permissive');
     },
@@ -95,7 +94,7 @@ export const showHostCommands: readonly Command[] = [
     changes: true,
     options: { enforce: required(word(['0', '1'] as const, '1: enforce, 0: only report')) },
     async run(host, { enforce }) {
-      await fullHypervisor(host).setFlaskEnforcing(enforce === '1');
+      await host.hypervisor.setFlaskEnforcing(enforce === '1');
     },
   }),
   command({
@@ -108,7 +107,7 @@ export const showHostCommands: readonly Command[] = [
       timeout: required({ ...NUMBER, doc: 'seconds until it bites; 0 ends it' }),
     },
     async run(host, { slot, timeout }, { out, json }) {
-      const id = await fullHypervisor(host).watchdog(slot, timeout);
+      const id = await host.hypervisor.watchdog(slot, timeout);
       if (json) out.json({ id });
       else out.line(String(id));
     },
@@ -119,7 +118,7 @@ export const showHostCommands: readonly Command[] = [
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
-      const hypervisor = fullHypervisor(host);
+      const hypervisor = host.hypervisor;
       const cpus = await hypervisor.cpuTopology();
       const nodes = await hypervisor.numaNodes();
       if (json) {

@@ -1,6 +1,5 @@
 /** Room for a new domain, taken from those that can balloon and set aside in Xen before anybody else can take it. */
 import { DomainError } from '../errors.ts';
-import { fullHypervisor } from '../host/full-hypervisor.ts';
 import type { Host } from '../host/host.ts';
 import { DOM0, type Domid } from '../ids.ts';
 import { withDeadline, type WaitOptions } from '../lifetime/deadline.ts';
@@ -72,7 +71,7 @@ export async function makeRoom(
         await Promise.all(
           steps.map(({ donor }) => waitForBalloon(host, donor, { ...options, signal })),
         );
-        await fullHypervisor(host).claimMemory(domid, neededKib);
+        await host.hypervisor.claimMemory(domid, neededKib);
       },
     );
   } catch (error) {

@@ -1,6 +1,5 @@
 /** How much memory a running guest shall have. */
 import { ConfigError, DomainError } from '../errors.ts';
-import { fullHypervisor } from '../host/full-hypervisor.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid } from '../ids.ts';
 import { guestTargetKib, MAX_MEMORY_SLACK_KIB } from '../memory/breakdown.ts';
@@ -81,7 +80,7 @@ export async function setMemoryTarget(host: Host, domid: Domid, targetKib: numbe
       tree.write(vmPath(uuid, 'memory'), String(wantedKib)),
     ]);
     await host.hypervisor.setMaxMemory(domid, wantedKib + MAX_MEMORY_SLACK_KIB);
-    if (guestType !== 'pv') await fullHypervisor(host).setPodTarget(domid, wantedKib);
+    if (guestType !== 'pv') await host.hypervisor.setPodTarget(domid, wantedKib);
   });
 }
 

@@ -18,7 +18,7 @@ import type {
   BuildSpec,
   DomainCreateSpec,
   DomainInfo,
-  FullHypervisor,
+  Hypervisor,
   LongCallOptions,
   PciAddress,
   PvBuildSpec,
@@ -53,7 +53,7 @@ export interface SuiteKernel {
 export interface HypervisorSuiteOptions {
   readonly test: SuiteTest;
   /** A connection to a host that has 300 MiB of free memory and no domain but Dom0 that comes or goes by itself. */
-  readonly open: () => Awaitable<FullHypervisor>;
+  readonly open: () => Awaitable<Hypervisor>;
   readonly kernel: SuiteKernel;
   /** hvmloader and SeaBIOS, or the reason why not. */
   readonly hvm: { readonly loaderPath: string; readonly firmwarePath: string } | string;
@@ -65,7 +65,7 @@ export interface HypervisorSuiteOptions {
 }
 
 /** A case works on an open host. */
-export type Body = (hypervisor: FullHypervisor) => Promise<void>;
+export type Body = (hypervisor: Hypervisor) => Promise<void>;
 export type Check = (name: string, body: Body) => void;
 
 /** What a group of cases is given. */
@@ -109,7 +109,7 @@ export function pvSpec(kernel: SuiteKernel, spec: Partial<PvBuildSpec> = {}): Pv
 
 /** Sets the limit, allocates the ports and builds, as a caller does. */
 export async function build(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   domid: Domid,
   spec: BuildSpec,
   options?: LongCallOptions,
@@ -120,7 +120,7 @@ export async function build(
   return hypervisor.buildDomain(domid, { ...spec, storeEvtchn, consoleEvtchn }, options);
 }
 
-export async function find(hypervisor: FullHypervisor, domid: Domid): Promise<DomainInfo> {
+export async function find(hypervisor: Hypervisor, domid: Domid): Promise<DomainInfo> {
   const info = await hypervisor.findDomain(domid);
   assert.ok(info, `domain ${domid} is there`);
   return info;
@@ -128,7 +128,7 @@ export async function find(hypervisor: FullHypervisor, domid: Domid): Promise<Do
 
 /** Runs `body` with a domain of its own, which is destroyed in every case. */
 export async function withDomain(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   spec: Partial<DomainCreateSpec>,
   body: (domid: Domid) => Promise<void>,
 ): Promise<void> {
@@ -142,7 +142,7 @@ export async function withDomain(
 
 /** Runs `body` with a built PV guest that has not run yet. */
 export async function withGuest(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   kernel: SuiteKernel,
   body: (domid: Domid) => Promise<void>,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 /** The case that every verb has: after disposal it fails with HYPERVISOR_UNAVAILABLE. */
 import { DOM0, randomVmUuid } from '../ids.ts';
-import type { FullHypervisor, RestoreSpec } from '../hypervisor/hypervisor.ts';
+import type { Hypervisor, RestoreSpec } from '../hypervisor/hypervisor.ts';
 import {
   GUEST_KIB,
   pvSpec,
@@ -11,7 +11,7 @@ import {
   type SuiteKernel,
 } from './hypervisor-case.ts';
 
-type VerbName = Exclude<keyof FullHypervisor, typeof Symbol.asyncDispose>;
+type VerbName = Exclude<keyof Hypervisor, typeof Symbol.asyncDispose>;
 
 /** Closes a connection, twice, and calls every verb of it. */
 export async function assertClosed({ open, kernel }: HypervisorSuiteOptions): Promise<void> {
@@ -27,7 +27,7 @@ const PCI = { domain: 0, bus: 0, slot: 0, fn: 0 };
 
 /** A call of each verb; the compiler sees that none is missing. */
 function callsOf(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   kernel: SuiteKernel,
 ): Readonly<Record<VerbName, () => unknown>> {
   const restore: RestoreSpec = { ...pvSpec(kernel), fd: 0, guestType: 'pv' };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DOM0, evtchn, type Domid } from '../ids.ts';
-import type { FullHypervisor } from '../hypervisor/hypervisor.ts';
+import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { Watch, XenStore } from '../xenstore/xenstore.ts';
 import { build, find, pvSpec, withDomain, type Body, type CaseSuite } from './hypervisor-case.ts';
 
@@ -11,7 +11,7 @@ export function eventCases({ checkIf, options }: CaseSuite): void {
   const { openStore, kernel } = options;
   const check = checkIf(typeof openStore === 'string' ? openStore : true);
   const withStore =
-    (body: (hypervisor: FullHypervisor, store: XenStore) => Promise<void>): Body =>
+    (body: (hypervisor: Hypervisor, store: XenStore) => Promise<void>): Body =>
     async (hypervisor) => {
       if (typeof openStore === 'string') return;
       await using store = await openStore();
@@ -19,7 +19,7 @@ export function eventCases({ checkIf, options }: CaseSuite): void {
     };
   /** A guest that xenstored knows. */
   const introduced = async (
-    { hypervisor, store }: { readonly hypervisor: FullHypervisor; readonly store: XenStore },
+    { hypervisor, store }: { readonly hypervisor: Hypervisor; readonly store: XenStore },
     body: (domid: Domid) => Promise<void>,
   ): Promise<void> =>
     withDomain(hypervisor, {}, async (domid) => {

@@ -1,7 +1,7 @@
 /** Cases about the memory of a domain: claims, paging pool, populate-on-demand, guest frames. */
 import assert from 'node:assert/strict';
 import type { Domid } from '../ids.ts';
-import type { FullHypervisor } from '../hypervisor/hypervisor.ts';
+import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import { kibFromMib } from '../units.ts';
 import {
   build,
@@ -29,7 +29,7 @@ export function memoryCases(suite: CaseSuite): void {
 
 /** A domain that may have `GUEST_KIB`, and has nothing yet. */
 async function withLimit(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   body: (domid: Domid) => Promise<void>,
 ): Promise<void> {
   await withDomain(hypervisor, {}, async (domid) => {

@@ -1,7 +1,7 @@
 /** Cases about what a back-end needs: event channels, grants, foreign memory. */
 import assert from 'node:assert/strict';
 import { DOM0, evtchn, type Domid } from '../ids.ts';
-import type { FullHypervisor, RingAccess } from '../hypervisor/hypervisor.ts';
+import type { Hypervisor, RingAccess } from '../hypervisor/hypervisor.ts';
 import {
   build,
   pvSpec,
@@ -36,7 +36,7 @@ export function ringCases(suite: CaseSuite): void {
 
 /** Runs `body` with a back-end's access, released in every case. */
 async function withRings(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   body: (rings: RingAccess) => Promise<void>,
 ): Promise<void> {
   await using rings = await hypervisor.openRings();

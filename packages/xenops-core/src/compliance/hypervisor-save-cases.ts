@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DOM0, evtchn, type Domid } from '../ids.ts';
-import type { FullHypervisor, RestoreSpec, SaveSpec } from '../hypervisor/hypervisor.ts';
+import type { Hypervisor, RestoreSpec, SaveSpec } from '../hypervisor/hypervisor.ts';
 import {
   build,
   find,
@@ -30,7 +30,7 @@ type Spec = Omit<SaveSpec, 'fd'>;
 
 /** Runs `body` with a built PVH guest: it can be saved without having run, unlike a PV one. */
 async function withPvh(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   kernel: SuiteKernel,
   body: (domid: Domid) => Promise<void>,
 ): Promise<void> {
@@ -42,7 +42,7 @@ async function withPvh(
 
 /** Saves to a file, suspending the domain when it is asked for unless `spec` says otherwise. */
 async function saveTo(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   file: string,
   domid: Domid,
   spec: Partial<Spec> = {},
@@ -63,11 +63,11 @@ async function saveTo(
 
 /** Restores from a file, with limit and ports as a caller has them. */
 async function restoreFrom(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   file: string,
   domid: Domid,
   spec: Partial<RestoreSpec> = {},
-): ReturnType<FullHypervisor['restoreDomain']> {
+): ReturnType<Hypervisor['restoreDomain']> {
   const handle = await open(file, 'r');
   try {
     await hypervisor.setMaxMemory(domid, GUEST_KIB + SLACK_KIB);

@@ -1,7 +1,7 @@
 /** Cases about schedulers, the shares of domains, and pools of cpus. */
 import assert from 'node:assert/strict';
 import { DOM0 } from '../ids.ts';
-import type { FullHypervisor } from '../hypervisor/hypervisor.ts';
+import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import { find, rejects, UNUSED, withDomain, type CaseSuite } from './hypervisor-case.ts';
 
 const NO_POOL = 9999;
@@ -64,7 +64,7 @@ function shareCases({ check }: CaseSuite): void {
 
 /** Runs `body` with an empty pool, which is destroyed in every case. */
 async function withPool(
-  hypervisor: FullHypervisor,
+  hypervisor: Hypervisor,
   body: (cpupoolId: number) => Promise<void>,
 ): Promise<void> {
   const cpupoolId = await hypervisor.createCpupool('credit');

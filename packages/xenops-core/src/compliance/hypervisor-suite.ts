@@ -1,5 +1,5 @@
 /**
- * How a hypervisor behaves: the cases that every implementation of `FullHypervisor` passes, seen first on Xen 4.17. Runs under
+ * How a hypervisor behaves: the cases that every implementation of `Hypervisor` passes, seen first on Xen 4.17. Runs under
  * jest and under Node's own runner, in a Dom0 that has nothing else. Every case opens the host anew, leaves it as it found
  * it, and fails otherwise.
  */

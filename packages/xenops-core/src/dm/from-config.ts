@@ -32,6 +32,7 @@ export function deviceModelConfig(
 ): DeviceModelConfig {
   const videoKib = build.kind === 'hvm' ? (build.videoMemoryKib ?? VIDEO_KIB_DEFAULT) : 0;
   return {
+    directKernel: build.kind === 'hvm' ? build.directKernel : undefined,
     ...extras,
     domid,
     name,

@@ -33,7 +33,7 @@ interface BuildConfigBase {
 }
 
 /** A kernel that is started directly. Paths are absolute, as the host sees them. */
-interface DirectKernel {
+export interface DirectKernel {
   readonly kernelPath: string;
   readonly ramdiskPath?: string | undefined;
   readonly cmdline: string;
@@ -56,6 +56,8 @@ export interface HvmConfig extends BuildConfigBase {
   readonly loaderPath?: string | undefined;
   /** SeaBIOS unless said. */
   readonly firmwarePath?: string | undefined;
+  /** A kernel that the device model hands to the firmware, in place of a boot disk. */
+  readonly directKernel?: DirectKernel | undefined;
   readonly acpiModulePath?: string | undefined;
   readonly smbiosModulePath?: string | undefined;
   /** 8 MiB unless said: the size of qemu's Cirrus card. */

@@ -61,7 +61,8 @@ export async function recoverBuilds(host: Host): Promise<readonly Domid[]> {
   return recovered;
 }
 
-function parseMark(text: string | undefined): ProcessIdentity | undefined {
+/** Who builds, by a mark's text; undefined for what is none. */
+export function parseMark(text: string | undefined): ProcessIdentity | undefined {
   const [pid, startTicks] = (text ?? '').split(' ');
   return pid === undefined || startTicks === undefined
     ? undefined

@@ -1,6 +1,5 @@
 /** Building a guest in a domain that was made before. */
 import { DomainError } from '../errors.ts';
-import { fullHypervisor } from '../host/full-hypervisor.ts';
 import type { Host } from '../host/host.ts';
 import { DOM0, findDomid, type Domid, type Evtchn } from '../ids.ts';
 import type { BuildSpec, LongCallOptions } from '../hypervisor/hypervisor.ts';
@@ -88,15 +87,15 @@ export async function applyLimits(
   { xenMaxKib, pagingPoolKib }: MemoryBreakdown,
 ): Promise<void> {
   await host.hypervisor.setMaxMemory(domid, xenMaxKib);
-  if (pagingPoolKib > 0) await fullHypervisor(host).setPagingPool(domid, pagingPoolKib);
+  if (pagingPoolKib > 0) await host.hypervisor.setPagingPool(domid, pagingPoolKib);
   if (affinity !== undefined) {
-    const hypervisor = fullHypervisor(host);
+    const hypervisor = host.hypervisor;
     for (let vcpu = 0; vcpu < vcpus; vcpu += 1) {
       await hypervisor.setVcpuAffinity(domid, vcpu, affinity);
     }
   }
   if (schedulerShare !== undefined) {
-    await fullHypervisor(host).setSchedulerShare(domid, schedulerShare);
+    await host.hypervisor.setSchedulerShare(domid, schedulerShare);
   }
 }
 

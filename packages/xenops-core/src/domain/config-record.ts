@@ -8,11 +8,11 @@ import type { VifConfig } from '../devices/classes/vif.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid, VmUuid } from '../ids.ts';
 import { listChildren } from '../xenstore/list-children.ts';
-import type { NodeWrite } from '../xenstore/nodes.ts';
+import { applyTreeChange, type NodeWrite } from '../xenstore/nodes.ts';
 import { domainPath, ownRecordPath } from '../xenstore/path.ts';
 import { findMany } from '../xenstore/trees.ts';
 import type { XenStoreTree } from '../xenstore/xenstore.ts';
-import type { BuildConfig } from './build-config.ts';
+import type { BuildConfig, DirectKernel } from './build-config.ts';
 import { getDomain } from './record.ts';
 import { decodeXlConfig, encodeXlConfig, type DomainConfig } from './xl-config.ts';
 
@@ -56,6 +56,22 @@ export async function readDomainConfig(host: Host, domid: Domid): Promise<Domain
     deviceConfigs<VifConfig>(host.store, domid, 'vwif'),
   ]);
   return { uuid, name, build, disks, nics: [...nics, ...wireless] };
+}
+
+/** Puts on record which kernel the device model of an HVM guest starts: one that goes on from an image must be given the same. */
+export async function recordDirectKernel(
+  host: Host,
+  domid: Domid,
+  directKernel: DirectKernel,
+): Promise<void> {
+  const { build } = await readDomainConfig(host, domid);
+  if (build.kind !== 'hvm') return;
+  await host.store.transaction(async (tree) => {
+    await applyTreeChange(tree, {
+      rm: [ownRecordPath(domid, 'build')],
+      write: configRecord(domid, { ...build, directKernel }),
+    });
+  });
 }
 
 /** Writes libxl's file anew, so that `xl save`, `xl list -l` and `xl block-attach` know the domain. */

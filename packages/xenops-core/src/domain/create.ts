@@ -19,6 +19,8 @@ export interface CreateConfig {
   readonly name?: string | undefined;
   readonly maxVcpus: number;
   readonly ssidref?: number | undefined;
+  /** Whether it may be given PCI devices, now or later; not unless said, for it costs what an IOMMU costs. */
+  readonly passthrough?: boolean | undefined;
 }
 
 /** Names longer than this do not fit where xl shows and stores them; Xen itself has no limit. */
@@ -29,12 +31,25 @@ const NAME_LENGTH_MAX = 255;
  * DOMAIN_NAME_TAKEN, CONFIG_BAD_VALUE or the hypervisor's error; there is no new domain then.
  */
 export async function createDomain(host: Host, config: CreateConfig): Promise<Domid> {
-  const { uuid, guestType, maxVcpus, ssidref = 0, name } = config;
+  const { uuid, guestType, maxVcpus, ssidref = 0, name, passthrough = false } = config;
   if (name !== undefined) await assertNameIsFree(host, name);
   return withUndo('Making a domain', async (undo) => {
-    const domid = await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref });
+    const domid = await host.hypervisor.createDomain({
+      uuid,
+      guestType,
+      maxVcpus,
+      ssidref,
+      ...(passthrough ? { iommu: true } : {}),
+    });
     undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
-    const identity = { uuid, guestType, maxVcpus, ssidref, name: name ?? defaultName(domid) };
+    const identity = {
+      uuid,
+      guestType,
+      maxVcpus,
+      ssidref,
+      passthrough,
+      name: name ?? defaultName(domid),
+    };
     await writeMadeTree(host, domid, identity);
     return domid;
   });
@@ -49,7 +64,7 @@ export async function remakeDomain(
   domid: Domid,
   identity: DomainIdentity,
 ): Promise<void> {
-  const { uuid, guestType, maxVcpus, ssidref } = identity;
+  const { uuid, guestType, maxVcpus, ssidref, passthrough = false } = identity;
   await withUndo(`Making domain ${domid} anew`, async (undo) => {
     undo.push(`the nodes of domain ${domid}`, () =>
       host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)),
@@ -59,7 +74,14 @@ export async function remakeDomain(
     if ((await host.hypervisor.findDomain(domid))?.uuid === uuid) {
       await host.hypervisor.destroy(domid);
     }
-    await host.hypervisor.createDomain({ uuid, guestType, maxVcpus, ssidref, domid });
+    await host.hypervisor.createDomain({
+      uuid,
+      guestType,
+      maxVcpus,
+      ssidref,
+      domid,
+      ...(passthrough ? { iommu: true } : {}),
+    });
     undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
     await writeMadeTree(host, domid, identity);
   });

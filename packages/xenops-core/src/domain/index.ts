@@ -1,7 +1,7 @@
 export { recoverBuilds } from './build-mark.ts';
 export { buildDomain } from './build.ts';
 export { VIDEO_KIB_DEFAULT } from './build-config.ts';
-export type { BuildConfig, HvmConfig, PvConfig, PvhConfig } from './build-config.ts';
+export type { BuildConfig, DirectKernel, HvmConfig, PvConfig, PvhConfig } from './build-config.ts';
 export { createDomain } from './create.ts';
 export type { CreateConfig } from './create.ts';
 export { destroyDomain } from './destroy.ts';
@@ -12,7 +12,7 @@ export type { BuiltDomain, DomainIdentity } from './layout.ts';
 export { getDomain } from './record.ts';
 export { requestShutdown, waitForShutdown } from './shutdown.ts';
 export type { DomainEnd, ShutdownRequest } from './shutdown.ts';
-export { readDomainConfig, updateXlFile } from './config-record.ts';
+export { readDomainConfig, recordDirectKernel, updateXlFile } from './config-record.ts';
 export { readImageStart, restoreDomain } from './restore.ts';
 export type { RestoredDomain, RestoreOptions } from './restore.ts';
 export { resumeSaved, saveDomain, type SaveOptions } from './save.ts';

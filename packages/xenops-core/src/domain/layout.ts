@@ -19,6 +19,8 @@ export interface DomainIdentity {
   readonly guestType: GuestType;
   readonly maxVcpus: number;
   readonly ssidref: number;
+  /** It may be given PCI devices. */
+  readonly passthrough?: boolean | undefined;
 }
 
 /** Nodes below the domain's root that the guest owns; all start empty. */
@@ -48,7 +50,7 @@ const PLATFORM_FEATURES = [
 
 /** The tree of a domain that has been created and not built. */
 export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
-  const { uuid, name, guestType, maxVcpus, ssidref } = identity;
+  const { uuid, name, guestType, maxVcpus, ssidref, passthrough = false } = identity;
   const roots = [paths.domainPath(domid), paths.vmPath(uuid), paths.recordPath(domid)] as const;
   const readable = ownedBy(DOM0, domid);
   const isHvm = guestType === 'hvm';
@@ -77,6 +79,7 @@ export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
       { path: paths.ownRecordPath(domid, 'uuid'), value: uuid },
       { path: paths.ownRecordPath(domid, 'max-vcpus'), value: String(maxVcpus) },
       { path: paths.ownRecordPath(domid, 'ssidref'), value: String(ssidref) },
+      ...(passthrough ? [{ path: paths.ownRecordPath(domid, 'passthrough'), value: '1' }] : []),
       { path: paths.ownRecordPath(domid, 'state'), value: 'made' },
     ],
   };

@@ -28,11 +28,12 @@ export async function getDomain(host: Host, domid: Domid): Promise<DomainInfo> {
  */
 export async function getUnbuilt(host: Host, info: DomainInfo): Promise<DomainIdentity> {
   const { domid, uuid, guestType } = info;
-  const [recordedUuid, state, maxVcpus, ssidref, name] = await findMany(host.store, [
+  const [recordedUuid, state, maxVcpus, ssidref, passthrough, name] = await findMany(host.store, [
     ownRecordPath(domid, 'uuid'),
     ownRecordPath(domid, 'state'),
     ownRecordPath(domid, 'max-vcpus'),
     ownRecordPath(domid, 'ssidref'),
+    ownRecordPath(domid, 'passthrough'),
     domainPath(domid, 'name'),
   ]);
   if (recordedUuid !== uuid || state !== 'made') {
@@ -48,6 +49,7 @@ export async function getUnbuilt(host: Host, info: DomainInfo): Promise<DomainId
     guestType,
     maxVcpus: Number(maxVcpus),
     ssidref: Number(ssidref),
+    passthrough: passthrough === '1',
   };
 }
 

@@ -2,7 +2,6 @@
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { StreamError } from '../errors.ts';
-import { fullHypervisor } from '../host/full-hypervisor.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid, VmUuid } from '../ids.ts';
 import type { LongCallOptions } from '../hypervisor/hypervisor.ts';
@@ -100,7 +99,7 @@ export async function restoreDomain(
     await assertMemory(host, domid, memory);
     await applyLimits(host, domid, build, memory);
     const rings = await prepareRings(host, domid);
-    const frames = await fullHypervisor(host).restoreDomain(
+    const frames = await host.hypervisor.restoreDomain(
       domid,
       {
         fd,

@@ -2,7 +2,6 @@
 import { open, rm, stat } from 'node:fs/promises';
 import { DomainError } from '../errors.ts';
 import type { DeviceModel } from '../dm/device-model.ts';
-import { fullHypervisor } from '../host/full-hypervisor.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid } from '../ids.ts';
 import type { LongCallOptions } from '../hypervisor/hypervisor.ts';
@@ -46,7 +45,7 @@ export async function saveDomain(
   const progress = { isSuspended: false };
   try {
     await writeAll(fd, encodeImageStart(encodeXlConfig(config)));
-    await fullHypervisor(host).saveDomain(
+    await host.hypervisor.saveDomain(
       domid,
       {
         fd,

@@ -1,5 +1,4 @@
 /** Suspending a guest, and letting one run on that was suspended. */
-import { fullHypervisor } from '../host/full-hypervisor.ts';
 import { DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid } from '../ids.ts';
@@ -35,7 +34,7 @@ export async function suspendGuest(
 
 /** Lets a suspended guest run on where it is, and tells xenstored, which otherwise would not notice its next end. */
 export async function resumeGuest(host: Host, domid: Domid): Promise<void> {
-  await fullHypervisor(host).resume(domid, { cooperative: await suspendsItself(host, domid) });
+  await host.hypervisor.resume(domid, { cooperative: await suspendsItself(host, domid) });
   await host.store.resume(domid);
 }
 
@@ -43,7 +42,7 @@ export async function resumeGuest(host: Host, domid: Domid): Promise<void> {
 async function suspendsItself(host: Host, domid: Domid): Promise<boolean> {
   const { guestType } = await getDomain(host, domid);
   if (guestType !== 'hvm') return true;
-  const hypervisor = fullHypervisor(host);
+  const hypervisor = host.hypervisor;
   const [callback, sleep] = await Promise.all([
     hypervisor.hvmParam(domid, 'callback-irq'),
     hypervisor.hvmParam(domid, 'acpi-s-state'),

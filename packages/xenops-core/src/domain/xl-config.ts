@@ -8,7 +8,7 @@ import { TSC_MODES } from '../hypervisor/hypervisor.ts';
 import { vmUuid, type VmUuid } from '../ids.ts';
 import type { VbdConfig } from '../devices/classes/vbd.ts';
 import type { VifConfig } from '../devices/classes/vif.ts';
-import type { BuildConfig } from './build-config.ts';
+import type { BuildConfig, DirectKernel } from './build-config.ts';
 
 /** A whole domain: what it is, how it is built, which disks and interfaces it has. */
 export interface DomainConfig {
@@ -40,14 +40,9 @@ export function encodeXlConfig({ uuid, name, build, disks, nics }: DomainConfig)
       video_memkb: build.kind === 'hvm' ? (build.videoMemoryKib ?? 8192) : 0,
       sched_params: {},
       claim_mode: 'True',
-      ...(build.kind === 'hvm'
-        ? { 'type.hvm': { vga: {}, vnc: {}, sdl: {}, spice: {}, rdm: {} } }
-        : {
-            kernel: build.kernelPath,
-            cmdline: build.cmdline,
-            ...(build.ramdiskPath === undefined ? {} : { ramdisk: build.ramdiskPath }),
-            [`type.${build.kind}`]: {},
-          }),
+      ...kernelOf(build.kind === 'hvm' ? build.directKernel : build),
+      [`type.${build.kind}`]:
+        build.kind === 'hvm' ? { vga: {}, vnc: {}, sdl: {}, spice: {}, rdm: {} } : {},
       arch_arm: {},
       arch_x86: { msr_relaxed: 'False' },
     },
@@ -71,6 +66,16 @@ export function encodeXlConfig({ uuid, name, build, disks, nics }: DomainConfig)
     on_reboot: 'restart',
     on_soft_reset: 'soft_reset',
   });
+}
+
+function kernelOf(kernel: DirectKernel | undefined): Json {
+  if (kernel === undefined) return {};
+  const { kernelPath, cmdline, ramdiskPath } = kernel;
+  return {
+    kernel: kernelPath,
+    cmdline,
+    ...(ramdiskPath === undefined ? {} : { ramdisk: ramdiskPath }),
+  };
 }
 
 /** Reads the JSON of libxl. Throws STREAM_INVALID when it is no configuration. */
@@ -103,24 +108,22 @@ function buildOf(kind: GuestType, built: Json): BuildConfig {
     onlineVcpus: Math.max(1, listOf(built['avail_vcpus']).length),
     tscMode,
   };
-  if (kind === 'hvm') {
-    const video = built['video_memkb'];
-    return {
-      kind,
-      ...common,
-      videoMemoryKib: typeof video === 'number' && video >= 0 ? video : undefined,
-    };
-  }
   // libxl wrote kernel and command line inside of type.pv before 4.17.
   const old = built[`type.${kind}`];
   const from: Json = typeof old === 'object' && old !== null ? { ...old, ...built } : built;
-  const ramdisk = from['ramdisk'];
+  const { kernel, ramdisk, cmdline } = from;
+  const direct: DirectKernel = {
+    kernelPath: typeof kernel === 'string' ? kernel : '',
+    cmdline: typeof cmdline === 'string' ? cmdline : '',
+    ramdiskPath: typeof ramdisk === 'string' ? ramdisk : undefined,
+  };
+  if (kind !== 'hvm') return { kind, ...common, ...direct };
+  const video = built['video_memkb'];
   return {
     kind,
     ...common,
-    kernelPath: typeof from['kernel'] === 'string' ? from['kernel'] : '',
-    cmdline: typeof from['cmdline'] === 'string' ? from['cmdline'] : '',
-    ramdiskPath: typeof ramdisk === 'string' ? ramdisk : undefined,
+    videoMemoryKib: typeof video === 'number' && video >= 0 ? video : undefined,
+    ...(direct.kernelPath === '' ? {} : { directKernel: direct }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { HotplugServices } from '../hotplug/hotplug-services.ts';
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
+import type { PciSysfs } from '../pci/pci-sysfs.ts';
 import type { XenStore } from '../xenstore/xenstore.ts';
 import type { HostServices } from './host-services.ts';
 
@@ -12,4 +13,6 @@ export interface Host extends AsyncDisposable {
   readonly services: HostServices;
   /** Loop devices, bridges and scripts; absent where devices cannot be connected. */
   readonly hotplug?: HotplugServices;
+  /** The machine's PCI devices, in place of the kernel's own. */
+  readonly pci?: PciSysfs;
 }

@@ -3,4 +3,3 @@ export { systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
 export type { HostServices, ProcessIdentity } from './host-services.ts';
 export { nodeHostServices } from './node-host-services.ts';
-export { fullHypervisor } from './full-hypervisor.ts';

@@ -75,7 +75,8 @@ export type { SeenShutdownReason, ShutdownReason } from './shutdown-reason.ts';
 
 export type { Awaitable } from './awaitable.ts';
 
-export interface Hypervisor extends AsyncDisposable {
+/** Domains from creation to destruction, and what the host is. */
+export interface DomainVerbs extends AsyncDisposable {
   version(): Awaitable<XenVersion>;
   physInfo(): Awaitable<PhysInfo>;
   /** One entry for each physical cpu, in order. */
@@ -109,9 +110,9 @@ export interface Hypervisor extends AsyncDisposable {
 }
 
 /** The whole: what domains, their memory, vcpus and hardware, the host, its rings and save streams need. */
-export interface FullHypervisor
+export interface Hypervisor
   extends
-    Hypervisor,
+    DomainVerbs,
     DomainControl,
     MemoryControl,
     VcpuControl,

@@ -29,6 +29,14 @@ export function vmPath(uuid: VmUuid, ...below: readonly string[]): string {
 /** Where all `recordPath`s are. */
 export const RECORD_ROOT = '/libxl';
 
+/** Where libxl keeps what it knows of PCI devices that are given away. */
+export const PCI_RECORD_ROOT: string = `${RECORD_ROOT}/pci`;
+
+/** `/libxl/pci/DDDD-BB-SS-F`, or below it. */
+export function pciRecordPath(folder: string, ...below: readonly string[]): string {
+  return [PCI_RECORD_ROOT, folder, ...below].join('/');
+}
+
 /**
  * `/libxl/D`, or below it: the trusted record of the domain, which no guest can read. In libxl's shape, so that `xl`
  * can show and destroy what we made.
@@ -61,6 +69,11 @@ export function frontendPath(domid: Domid, kind: string, devid: number | string)
 /** What Dom0's device model and the toolstack share about a domain. */
 export function deviceModelPath(domid: Domid): string {
   return domainPath(0 as Domid, 'device-model', domid);
+}
+
+/** Where all `deviceModelPath`s are. */
+export function deviceModelsPath(): string {
+  return domainPath(0 as Domid, 'device-model');
 }
 
 /** Builds under way, by domid: who builds, so that another process can undo what a dead one left. */

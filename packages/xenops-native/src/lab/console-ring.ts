@@ -1,6 +1,6 @@
 /** A back-end for the console of a test's guest, written on event channels and a grant. */
 import assert from 'node:assert/strict';
-import type { EventChannels, FullHypervisor, MappedMemory } from '@xenops/core/hypervisor';
+import type { EventChannels, Hypervisor, MappedMemory } from '@xenops/core/hypervisor';
 import type { Evtchn } from '@xenops/core/ids';
 import type { PvGuest } from './pv-guest.ts';
 
@@ -13,7 +13,7 @@ const OUT_CONS_OFFSET = 3080;
 const OUT_PROD_OFFSET = 3084;
 const BOOT_TIMEOUT_MS = 120_000;
 
-type Booting = Pick<FullHypervisor, 'openRings' | 'unpause'>;
+type Booting = Pick<Hypervisor, 'openRings' | 'unpause'>;
 
 /** Lets a new guest run until it has said `words` on its console, and tells all that it said. */
 export async function bootUntil(

@@ -65,6 +65,7 @@ export async function startDaemon(options: DaemonOptions): Promise<AsyncDisposab
     // Last: whoever looks for a host looks here, and finds all of it.
     const hypervisor = await listenForHypervisorClients({
       openHypervisor: () => host.control.openHypervisor(),
+      hotplug: host.hotplug,
       socketPath: paths.hypervisorSocket,
       onConnections: () => onConnections(),
     });

@@ -33,6 +33,7 @@ const large = await createSimHost({
 });
 const listener = await listenForHypervisorClients({
   openHypervisor: () => host.control.openHypervisor(),
+  hotplug: host.hotplug,
   socketPath: path.join(folder, 'hypervisor', 'socket'),
 });
 const suiteTest: SuiteTest = Object.assign(

@@ -1,4 +1,4 @@
-/** The model of Xen: its state and its verbs. Refusals are those of the real hypervisor as `FullHypervisor` asks for them. */
+/** The model of Xen: its state and its verbs. Refusals are those of the real hypervisor as `Hypervisor` asks for them. */
 import type { Clock } from '@xenops/core/host';
 import { machineOf } from '../description/machine.ts';
 import type { HostDescription } from '../description/host-description.ts';

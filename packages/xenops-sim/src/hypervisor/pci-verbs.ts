@@ -5,6 +5,7 @@ import {
   type HardwareAccess,
   type PciAddress,
 } from '@xenops/core/hypervisor';
+import { DOM0 } from '@xenops/core/ids';
 import type { CallPlace } from './call-failure.ts';
 import { refuse, type XenState } from './xen-state.ts';
 
@@ -45,7 +46,8 @@ export function pciVerbs(xen: XenState, owners: PciOwners): PciVerbs {
     },
     pciGroup(domid, address) {
       const place = { call: 'xc_get_device_group', domid };
-      withIommu(xen, domid, place);
+      // Dom0's own devices can be asked about, though it is given none.
+      if (domid !== DOM0) withIommu(xen, domid, place);
       return groupOf(xen, address);
     },
   };

@@ -1,10 +1,10 @@
 /** The model as callers know it: a handle that answers until it is disposed. Disposing does not end the model. */
 import { HypervisorError } from '@xenops/core/errors';
-import type { FullHypervisor } from '@xenops/core/hypervisor';
+import type { Hypervisor } from '@xenops/core/hypervisor';
 import { anyVerb, makeVerbs, VERBS, type HypervisorVerbs, type Verb } from './verbs.ts';
 
 /** A connection to the model; what it has beyond real ones is for the socket. */
-export type SimHypervisor = FullHypervisor & HypervisorVerbs;
+export type SimHypervisor = Hypervisor & HypervisorVerbs;
 
 export interface HandleOptions {
   /** Called before each verb; what it throws is the verb's answer. */

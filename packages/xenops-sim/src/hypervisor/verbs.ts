@@ -2,14 +2,14 @@
  * All verbs of the hypervisor, once. What forwards calls (a handle, the socket, faults) is made from this table, and the compiler
  * checks that it is the interface's.
  */
-import type { FullHypervisor } from '@xenops/core/hypervisor';
+import type { Hypervisor } from '@xenops/core/hypervisor';
 import type { StreamVerbs } from './save-restore-verbs.ts';
 
 /** `long` verbs take `LongCallOptions` last; `local` ones work only in the process of the model. */
 export type VerbKind = 'short' | 'long' | 'local';
 
 /** What a model answers: the interface of real hosts, and streams without descriptors. */
-export type HypervisorVerbs = Omit<FullHypervisor, typeof Symbol.asyncDispose> & StreamVerbs;
+export type HypervisorVerbs = Omit<Hypervisor, typeof Symbol.asyncDispose> & StreamVerbs;
 
 export type Verb = keyof HypervisorVerbs;
 

@@ -2,6 +2,7 @@
 import {
   AbortedError,
   ConfigError,
+  DeviceError,
   type ErrorContext,
   HypervisorError,
   type HypervisorErrorCode,
@@ -38,6 +39,7 @@ export function decodeError({ code, message, context, cause }: WireFailure): Xen
   if (code === 'ABORTED') return new AbortedError(details);
   if (code === 'TIMEOUT') return new TimeoutError(details);
   if (code === 'CONFIG_BAD_VALUE') return new ConfigError(code, details);
+  if (code === 'HOTPLUG_FAILED') return new DeviceError(code, details);
   return new HypervisorError(isHypervisorCode(code) ? code : 'HYPERVISOR_CALL_FAILED', details);
 }
 

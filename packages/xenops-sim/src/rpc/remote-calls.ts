@@ -4,6 +4,7 @@ import { AbortedError, HypervisorError } from '@xenops/core/errors';
 import type { LongCallOptions, Progress } from '@xenops/core/hypervisor';
 import type { Verb } from '../hypervisor/verbs.ts';
 import { decodeError, encodeError } from './error-codec.ts';
+import type { HotplugVerb } from './hotplug-verbs.ts';
 import { LINE_BYTES_MAX, LineReader } from './line-reader.ts';
 import {
   encodeMessage,
@@ -57,7 +58,7 @@ export class RemoteCalls {
 
   /** Calls a verb; the answer is taken for what the other side's types say, which are the same as ours. */
   async call(
-    verb: Verb,
+    verb: Verb | HotplugVerb,
     args: readonly unknown[] = [],
     { signal, onProgress }: LongCallOptions = {},
   ): Promise<unknown> {

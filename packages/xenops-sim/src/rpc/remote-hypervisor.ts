@@ -1,7 +1,8 @@
 /** The hypervisor of another process, over its socket: every verb of the table, and streams through descriptors of ours. */
 import { createConnection } from 'node:net';
 import { HypervisorError } from '@xenops/core/errors';
-import type { FullHypervisor, LongCallOptions } from '@xenops/core/hypervisor';
+import type { Hypervisor, LongCallOptions } from '@xenops/core/hypervisor';
+import type { HotplugServices } from '@xenops/core/hotplug';
 import { fdSink, fdSource } from '../hypervisor/save-restore-verbs.ts';
 import {
   makeVerbs,
@@ -10,10 +11,22 @@ import {
   type HypervisorVerbs,
   type Verb,
 } from '../hypervisor/verbs.ts';
+import { remoteHotplug } from './hotplug-verbs.ts';
 import { RemoteCalls } from './remote-calls.ts';
 
+/** The hypervisor, and the hotplug of its Dom0, over one connection; closing the first closes it. */
+export interface RemoteHost {
+  readonly hypervisor: Hypervisor;
+  readonly hotplug: HotplugServices;
+}
+
 /** Connects. Rejects with the error of the socket when nobody listens there. */
-export async function openRemoteHypervisor(socketPath: string): Promise<FullHypervisor> {
+export async function openRemoteHypervisor(socketPath: string): Promise<Hypervisor> {
+  return (await openRemoteHost(socketPath)).hypervisor;
+}
+
+/** Connects. Rejects with the error of the socket when nobody listens there. */
+export async function openRemoteHost(socketPath: string): Promise<RemoteHost> {
   const socket = createConnection({ path: socketPath });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
@@ -35,7 +48,10 @@ export async function openRemoteHypervisor(socketPath: string): Promise<FullHype
     restoreDomain: async (domid, { fd, ...spec }, options) =>
       remote.restoreFrom(domid, { ...spec, read: fdSource(fd) }, options),
   };
-  return { ...remote, [Symbol.asyncDispose]: () => calls.close() };
+  return {
+    hypervisor: { ...remote, [Symbol.asyncDispose]: () => calls.close() },
+    hotplug: remoteHotplug((verb, args, options) => calls.call(verb, args, options)),
+  };
 }
 
 /** Sends a verb over; the options of a long one stay here, being its last argument. */

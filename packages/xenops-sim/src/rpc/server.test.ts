@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createSimHost, type SimHost } from '../sim-host.ts';
-import { openRemoteHypervisor } from './remote-hypervisor.ts';
+import { openRemoteHost, openRemoteHypervisor } from './remote-hypervisor.ts';
 import { listenForHypervisorClients, type HypervisorListener } from './server.ts';
 
 let folder = '';
@@ -18,6 +18,7 @@ beforeAll(async () => {
   host = await createSimHost();
   listener = await listenForHypervisorClients({
     openHypervisor: () => host.control.openHypervisor(),
+    hotplug: host.hotplug,
     socketPath,
   });
 });
@@ -44,6 +45,7 @@ test.each(['not json\n', '{"kind":"call","id":1,"verb":"fly","args":[]}\n', 'x'.
 test('calls under way fail when the other side goes, and those after it too', async () => {
   const own = await listenForHypervisorClients({
     openHypervisor: () => host.control.openHypervisor(),
+    hotplug: host.hotplug,
     socketPath: path.join(folder, 'own', 'socket'),
   });
   const hypervisor = await openRemoteHypervisor(path.join(folder, 'own', 'socket'));
@@ -53,4 +55,22 @@ test('calls under way fail when the other side goes, and those after it too', as
   await expect(underWay).rejects.toMatchObject(unavailable);
   await closed;
   await expect(Promise.resolve(hypervisor.version())).rejects.toMatchObject(unavailable);
+});
+
+test('disks and links of the simulated Dom0 are reached over the same socket', async () => {
+  host.control.machine.addBridge('xenbr0');
+  host.control.machine.disks.set('/disk', { kind: 'file', sizeBytes: 4096 });
+  const remote = await openRemoteHost(socketPath);
+  try {
+    const { hotplug } = remote;
+    expect(await hotplug.statDisk('/disk')).toEqual({ kind: 'file', sizeBytes: 4096 });
+    const loop = await hotplug.attachLoop('/disk', { readOnly: true });
+    expect(await hotplug.listLoops()).toMatchObject([{ ...loop, filePath: '/disk' }]);
+    await hotplug.detachLoop(loop.devicePath);
+    await expect(hotplug.joinBridge('vif9.0', 'xenbr0')).rejects.toMatchObject({
+      code: 'HOTPLUG_FAILED',
+    });
+  } finally {
+    await remote.hypervisor[Symbol.asyncDispose]();
+  }
 });

@@ -1,11 +1,13 @@
 /** The hypervisor on a unix socket. A malformed message closes its connection and touches no other. */
 import type { Socket } from 'node:net';
 import { AbortedError } from '@xenops/core/errors';
+import type { HotplugServices } from '@xenops/core/hotplug';
 import type { Progress } from '@xenops/core/hypervisor';
 import type { SimHypervisor } from '../hypervisor/sim-hypervisor.ts';
 import { anyVerb, VERBS } from '../hypervisor/verbs.ts';
 import { listenPrivately } from '../sockets/private-listener.ts';
 import { decodeError, encodeError } from './error-codec.ts';
+import { hotplugCall, isHotplugVerb } from './hotplug-verbs.ts';
 import { LineReader, REQUEST_BYTES_MAX } from './line-reader.ts';
 import {
   encodeMessage,
@@ -22,6 +24,8 @@ export interface HypervisorListener extends AsyncDisposable {
 export interface HypervisorListenerOptions {
   /** A handle of its own for each client. */
   readonly openHypervisor: () => SimHypervisor;
+  /** Of the simulated Dom0. */
+  readonly hotplug: HotplugServices;
   readonly socketPath: string;
   /** Called when a client has come or gone. */
   readonly onConnections?: () => void;
@@ -31,7 +35,7 @@ export interface HypervisorListenerOptions {
 export async function listenForHypervisorClients(
   options: HypervisorListenerOptions,
 ): Promise<HypervisorListener> {
-  const { openHypervisor, socketPath, onConnections = () => undefined } = options;
+  const { openHypervisor, hotplug, socketPath, onConnections = () => undefined } = options;
   const sockets = new Set<Socket>();
   const listener = await listenPrivately(socketPath, (socket) => {
     sockets.add(socket);
@@ -40,7 +44,7 @@ export async function listenForHypervisorClients(
       sockets.delete(socket);
       onConnections();
     });
-    serve(socket, openHypervisor());
+    serve(socket, openHypervisor(), hotplug);
   });
   return {
     get connectionCount() {
@@ -54,8 +58,8 @@ export async function listenForHypervisorClients(
   };
 }
 
-function serve(socket: Socket, hypervisor: SimHypervisor): void {
-  const client = new Client(socket, hypervisor);
+function serve(socket: Socket, hypervisor: SimHypervisor, hotplug: HotplugServices): void {
+  const client = new Client(socket, hypervisor, hotplug);
   const reader = new LineReader(REQUEST_BYTES_MAX);
   socket.on('data', (chunk: Buffer) => {
     const lines = reader.push(chunk);
@@ -78,14 +82,16 @@ interface Question {
 class Client {
   readonly #socket: Socket;
   readonly #hypervisor: SimHypervisor;
+  readonly #hotplug: HotplugServices;
   /** Calls without an answer yet, by id. */
   readonly #underWay = new Map<number, AbortController>();
   readonly #questions = new Map<number, Question>();
   #nextQuestion = 1;
 
-  constructor(socket: Socket, hypervisor: SimHypervisor) {
+  constructor(socket: Socket, hypervisor: SimHypervisor, hotplug: HotplugServices) {
     this.#socket = socket;
     this.#hypervisor = hypervisor;
+    this.#hotplug = hotplug;
   }
 
   /** Does what a line says; whether it is one of a client. */
@@ -125,7 +131,9 @@ class Client {
       onProgress: (progress: Progress) => this.#send({ kind: 'progress', id, progress }),
     };
     const run = async (): Promise<unknown> =>
-      anyVerb(this.#hypervisor, verb)(...args, ...(VERBS[verb] === 'long' ? [long] : []));
+      isHotplugVerb(verb)
+        ? hotplugCall(this.#hotplug, verb, abort.signal)(...args)
+        : anyVerb(this.#hypervisor, verb)(...args, ...(VERBS[verb] === 'long' ? [long] : []));
     run()
       .then(
         (value) => this.#send({ kind: 'result', id, value }),
