@@ -18,8 +18,21 @@ const NODE_MIN = [20, 19];
 
 /** What the addon is compiled with. */
 export const ADDON_PACKAGES = ['libxen-dev', 'g++', 'make', 'cmake', 'pkg-config'];
-/** What the tests of the embedded host use besides: Xen's own store clients. */
-export const TEST_PACKAGES = ['xenstore-utils', 'libxen-dev', 'gcc', 'python3'];
+/** What tests use besides: Xen's own store clients; a bus, and those who must agree with us about it in each language. */
+export const TEST_PACKAGES = [
+  'xenstore-utils',
+  'libxen-dev',
+  'gcc',
+  'python3',
+  'pkg-config',
+  'dbus',
+  'systemd',
+  'libglib2.0-bin',
+  'libglib2.0-dev-bin',
+  'libsystemd-dev',
+  'python3-dbus',
+  'ruby-dbus',
+];
 
 /** A stage that failed, with what the user should know. */
 export class StageError extends Error {}

@@ -16,7 +16,7 @@ export interface SimParts extends Omit<Host, 'uri'> {
 }
 
 interface SimModule {
-  createSimHost(options?: Readonly<Record<string, unknown>>): Promise<SimParts>;
+  readonly createSimHost: (options?: Readonly<Record<string, unknown>>) => Promise<SimParts>;
 }
 
 /** How a command line ended. */
@@ -43,7 +43,12 @@ export async function startSim(
   const name = '@xenops/sim';
   const { createSimHost } = (await import(name)) as SimModule;
   const sim = await createSimHost(options);
-  const host: Host = { ...sim, uri: 'sim:', ...parts, [Symbol.asyncDispose]: async () => undefined };
+  const host: Host = {
+    ...sim,
+    uri: 'sim:',
+    ...parts,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
   const execOn = async (view: Host, ...words: readonly string[]): Promise<Outcome> => {
     const streams = new KeptStreams();
     const status = await run({

@@ -64,6 +64,8 @@ export interface GeneratedFile {
   readonly path: string;
   /** UTF-8 text with LF line ends, ending in one. */
   readonly text: string;
+  /** Support code that does not depend on the document: several documents of a run give it once. */
+  readonly isShared?: boolean;
 }
 
 /** A language, or another form of output. */

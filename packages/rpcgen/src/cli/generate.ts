@@ -68,15 +68,21 @@ export function generateFiles(
   );
 }
 
-/** Throws when two files of a run would have the same path. */
-export function checkPaths(files: readonly GeneratedFile[]): void {
-  const seen = new Set<string>();
-  for (const { path: file } of files) {
-    if (seen.has(file)) {
+/** Gives the files of a run with shared ones once. Throws when two others would have the same path. */
+export function uniqueFiles(files: readonly GeneratedFile[]): readonly GeneratedFile[] {
+  const seen = new Map<string, GeneratedFile>();
+  for (const file of files) {
+    const other = seen.get(file.path);
+    if (other !== undefined && !(isSame(file, other) && file.isShared === true)) {
       throw new RpcgenError('USAGE', {
-        message: `two inputs make the file ${file}; generate them one by one, with --name`,
+        message: `two inputs make the file ${file.path}; generate them one by one, with --name`,
       });
     }
-    seen.add(file);
+    seen.set(file.path, file);
   }
+  return [...seen.values()];
+}
+
+function isSame(one: GeneratedFile, other: GeneratedFile): boolean {
+  return one.text === other.text && one.isShared === other.isShared;
 }

@@ -4,7 +4,7 @@ import { renderDiffJson, renderDiffText } from '../diff/render-diff.ts';
 import { RpcgenError, type RpcgenErrorCode } from '../errors.ts';
 import { renderProblem, type Problem } from '../model/problem.ts';
 import { EXIT } from './exit-status.ts';
-import { backendsOf, checkPaths, generateFiles } from './generate.ts';
+import { backendsOf, generateFiles, uniqueFiles } from './generate.ts';
 import { parseOptions, type DiffRequest, type GenerateRequest } from './options.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
 import { renderListJson, renderListText } from './render-list.ts';
@@ -91,10 +91,11 @@ function generate(request: GenerateRequest, invocation: Invocation): number {
     err.write(`xc-rpcgen: ${option} is ignored: templates are built in\n`);
   }
   backendsOf(request);
-  const files = readAll(request.files, invocation).flatMap(({ document }) =>
-    generateFiles(document, request, version),
+  const files = uniqueFiles(
+    readAll(request.files, invocation).flatMap(({ document }) =>
+      generateFiles(document, request, version),
+    ),
   );
-  checkPaths(files);
   if (!request.check) {
     writeFiles(request.outputDir, files);
     return EXIT.done;

@@ -29,14 +29,16 @@ export function recordCalls(): CallRecorder {
           throw new HypervisorError('HYPERVISOR_CALL_FAILED', { message: `${verb} was made fail` });
         }
         const result = call(...args);
-        log.push([verb, args[0], lastOf(verb, args)].filter((word) => word !== undefined).join(' '));
+        log.push([verb, ...shownArguments(verb, args)].join(' '));
         return result;
       }),
     }),
   };
 }
 
-function lastOf(verb: string, args: readonly unknown[]): unknown {
-  if (verb.endsWith('Pci')) return formatPciAddress(args[1] as PciAddress);
-  return verb.startsWith('set') ? args[2] : undefined;
+/** The domid, and which device or whether it is allowed. */
+function shownArguments(verb: string, args: readonly unknown[]): readonly string[] {
+  const domid = String(args[0]);
+  if (verb.endsWith('Pci')) return [domid, formatPciAddress(args[1] as PciAddress)];
+  return verb.startsWith('set') ? [domid, String(args[2])] : [domid];
 }

@@ -21,9 +21,7 @@ export const consoleCommands: readonly Command[] = [
     changes: false,
     options: {
       domid: required(DOMID),
-      type: optional(
-        word(KINDS, 'pv, or serial port; that of the guest type unless said'),
-      ),
+      type: optional(word(KINDS, 'pv, or serial port; that of the guest type unless said')),
       number: withDefault({ ...NUMBER, doc: 'which one' }, 0),
       wait: flag('until it is there'),
       show: flag('print the path of its terminal in place of connecting'),

@@ -28,7 +28,8 @@ export const doctorCommands: readonly Command[] = [
       const found = findLeftovers(await inspectHost(host, options));
       const repairs = repair ? await repairLeftovers(host, found, { signal }) : undefined;
       if (json) out.json(repairs?.map(repairJson) ?? found.map(leftoverJson));
-      else if (repairs === undefined) for (const leftover of found) out.line(leftoverLine(leftover));
+      else if (repairs === undefined)
+        for (const leftover of found) out.line(leftoverLine(leftover));
       else for (const result of repairs) out.line(repairLine(result));
       const left = repairs?.filter(({ outcome }) => outcome === 'failed') ?? found;
       if (left.length === 0) return;

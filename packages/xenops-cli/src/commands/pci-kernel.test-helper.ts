@@ -2,7 +2,7 @@ import type { PciSysfs } from '@xenops/core/pci';
 
 /** Two functions of one network card, and a disk controller, behind a kernel that does what it is told. */
 export class PciKernel implements PciSysfs {
-  readonly drivers: Map<string, string | undefined> = new Map([
+  readonly drivers: Map<string, string | undefined> = new Map<string, string | undefined>([
     ['0000:03:00.0', 'e1000e'],
     ['0000:03:00.1', 'e1000e'],
     ['0000:04:00.0', 'ahci'],

@@ -166,6 +166,39 @@ describe('taking devices away', () => {
     expect(await treeOf(sim.host)).toEqual(before);
   });
 
+  test('of which the domain has others leaves it those, numbered anew', async () => {
+    await using sim = await withCard();
+    await sim.exec('bind_pci', '-pci', '0000:04:00.0');
+    const all = `0000:04:00.0,${CARD}`;
+    expect(await sim.exec('add_pci', '-domid', '1', '-pci', all)).toMatchObject({ status: 0 });
+    const taken = await sim.exec('del_pci', '-domid', '1', '-pci', '0000:04:00.0', '--force');
+    expect(taken).toMatchObject({ status: 0, err: '' });
+    const back = '/local/domain/0/backend/pci/1/0';
+    const nodes = await treeOf(sim.host, back);
+    expect(nodes).toMatchObject({
+      [`${back}/num_devs`]: '2',
+      [`${back}/dev-0`]: '0000:03:00.0',
+      [`${back}/dev-1`]: '0000:03:00.1',
+    });
+    expect(Object.keys(nodes).filter((node) => node.endsWith('-2'))).toEqual([]);
+    const wrong = await sim.exec('del_pci', '-domid', '1', '-pci', '0000:04:00.0', '--force');
+    expect(wrong.err).toContain('Domain 1 has no PCI device 0000:04:00.0');
+  });
+
+  test('is part of destroying the domain', async () => {
+    await using sim = await withCard();
+    await sim.exec('add_pci', '-domid', '1', '-pci', CARD);
+    sim.kernel.log.length = 0;
+    expect(await sim.exec('destroy_domain', '-domid', '1')).toMatchObject({ status: 0, err: '' });
+    expect(sim.kernel.log).toEqual([
+      'devices/0000:03:00.0/reset 1',
+      'devices/0000:03:00.1/reset 1',
+    ]);
+    expect(await sim.host.store.find('/libxl/pci/0000-03-00-0/domid')).toBeUndefined();
+    expect(await sim.exec('doctor')).toEqual({ status: 0, out: '', err: '' });
+    expect(await sim.exec('pci-unbind', '-pci', CARD)).toMatchObject({ status: 0 });
+  });
+
   test('keeps a device on record that could not be reset, and doctor finds it once its domain is dead', async () => {
     await using sim = await withCard();
     await sim.exec('add_pci', '-domid', '1', '-pci', CARD);

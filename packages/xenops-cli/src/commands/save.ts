@@ -21,8 +21,8 @@ import { command, type Command, type CommandContext } from './command.ts';
 import { DOMID, FILE, flag, MEMORY_KIB, optional, required, TEXT, VCPUS } from './option.ts';
 
 const DESTROY_TIMEOUT_MS = 120_000;
-/** They read and write files of this machine themselves. */
-const NO_PLAN = 'what it does depends on what the image turns out to hold';
+/** They use files of this machine directly, which a plan cannot stand in for. */
+const NO_PLAN = 'it reads and writes the image itself, step by step';
 
 export const saveCommands: readonly Command[] = [
   command({

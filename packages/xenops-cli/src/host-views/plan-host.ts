@@ -5,6 +5,7 @@
 import type { Host } from '@xenops/core/host';
 import type { DomainInfo, Hypervisor } from '@xenops/core/hypervisor';
 import { domid, DOMID_FIRST_RESERVED, evtchn, type Domid } from '@xenops/core/ids';
+import { findPciSysfs } from '@xenops/core/pci';
 import { PlanRecorder } from './plan-recorder.ts';
 import { plainArguments, type PlanStep } from './plan-step.ts';
 import { PlanStore } from './plan-store.ts';
@@ -50,13 +51,15 @@ const NEW_DOMID: Domid = domid(DOMID_FIRST_RESERVED - 1);
 export interface PlanHost {
   readonly host: Host;
   /** The steps; where Xen would choose a domid, `NEW`. */
-  steps(): readonly PlanStep[];
+  readonly steps: () => readonly PlanStep[];
   readonly recorder: PlanRecorder;
 }
 
 /** The view. The real host stays the caller's. */
 export function planHost(real: Host): PlanHost {
   const recorder = new PlanRecorder();
+  // Also where the host leaves it to be found, for what finds it writes to it.
+  const pci = findPciSysfs(real);
   const host: Host = {
     uri: real.uri,
     hypervisor: planHypervisor(real.hypervisor, recorder),
@@ -74,10 +77,10 @@ export function planHost(real: Host): PlanHost {
             return Promise.resolve(HOTPLUG_RESULTS[verb]);
           }),
         }),
-    ...(real.pci === undefined
+    ...(pci === undefined
       ? {}
       : {
-          pci: viewOf(real.pci, (verb, args, call) => {
+          pci: viewOf(pci, (verb, args, call) => {
             if (PCI_QUESTIONS.has(verb)) return recorder.ask(() => call(...args));
             recorder.add({ kind: 'machine', verb, args: plainArguments(args) });
             return Promise.resolve();

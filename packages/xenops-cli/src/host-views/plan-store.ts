@@ -18,7 +18,7 @@ import type { PlanRecorder } from './plan-recorder.ts';
 
 const BACKEND_STATE = /^\/local\/domain\/\d+\/backend\/.+\/state$/;
 const HOTPLUG_STATUS = /^(\/local\/domain\/\d+\/backend\/.+)\/hotplug-status$/;
-const SHUTDOWN = /\/control\/shutdown$/;
+const SHUTDOWN = '/control/shutdown';
 
 /** What a back-end makes of a state that it is told, or finds. */
 const NEXT_STATE: Readonly<Record<string, number>> = {
@@ -62,10 +62,9 @@ export class PlanStore implements XenStore {
 
   async directory(path: string): Promise<readonly string[]> {
     const isOurs = this.#changes.get(path) !== undefined || this.#hasBelow(path);
-    const real =
-      this.#isRemoved(path)
-        ? []
-        : await this.#recorder.ask(() => this.#listReal(path, isOurs));
+    const real = this.#isRemoved(path)
+      ? []
+      : await this.#recorder.ask(() => this.#listReal(path, isOurs));
     if (this.#isRemoved(path) && !isOurs) throw noEntry(path);
     const below = `${path}/`;
     const names = new Set(real.filter((name) => !this.#isRemoved(`${below}${name}`)));
@@ -204,5 +203,5 @@ function noEntry(path: string): XenStoreError {
 
 function asAnswered(path: string, value: string): string {
   if (BACKEND_STATE.test(path)) return String(NEXT_STATE[value] ?? value);
-  return SHUTDOWN.test(path) ? '' : value;
+  return path.endsWith(SHUTDOWN) ? '' : value;
 }

@@ -5,10 +5,7 @@ import { DeviceError } from '@xenops/core/errors';
 import type { GuestTerminal, Terminal } from './converse.ts';
 
 /** The terminal that the program was started in. */
-export function userTerminal(
-  input: NodeJS.ReadStream,
-  output: NodeJS.WriteStream,
-): Terminal {
+export function userTerminal(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Terminal {
   return {
     input,
     output,

@@ -40,6 +40,8 @@ export interface HypervisorTraits {
   readonly rings: boolean | string;
   /** Cores of containers: libxenctrl looks for a page at each frame up to the topmost, which emulation takes minutes for. */
   readonly containerCores: boolean | string;
+  /** Cpus can be taken out of the first pool while Dom0 runs. */
+  readonly cpuMoves: boolean | string;
   /** FLASK is on; the cases for a host without it run otherwise. */
   readonly flask: boolean | string;
 }

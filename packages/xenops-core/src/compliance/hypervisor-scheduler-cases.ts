@@ -116,7 +116,8 @@ function poolCases({ check }: CaseSuite): void {
   });
 }
 
-function cpuCases({ check }: CaseSuite): void {
+function cpuCases({ check, checkIf, options }: CaseSuite): void {
+  const checkMove = checkIf(options.supports.cpuMoves);
   check('the first cpu stays in the first pool', async (hypervisor) => {
     await rejects(() => hypervisor.removeCpuFromPool(0, 0), 'HYPERVISOR_BAD_ARGUMENT');
   });
@@ -130,7 +131,7 @@ function cpuCases({ check }: CaseSuite): void {
       await rejects(add, 'HYPERVISOR_CALL_FAILED');
     });
   });
-  check('a cpu moves to another pool and takes domains with it', async (hypervisor) => {
+  checkMove('a cpu moves to another pool and takes domains with it', async (hypervisor) => {
     const { cpuCount } = await hypervisor.physInfo();
     if (cpuCount < 2) return;
     await withPool(hypervisor, async (cpupoolId) => {

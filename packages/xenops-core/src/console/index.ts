@@ -1,7 +1,2 @@
-export {
-  defaultConsole,
-  getConsole,
-  waitForConsole,
-  type ConsoleChoice,
-} from './find-console.ts';
+export { defaultConsole, getConsole, waitForConsole, type ConsoleChoice } from './find-console.ts';
 export { terminalPath } from './terminal-path.ts';

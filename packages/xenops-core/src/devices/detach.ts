@@ -13,8 +13,10 @@ import {
   domainPath,
   frontendErrorPath,
   ownDeviceRecordPath,
+  ownRecordPath,
 } from '../xenstore/path.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
+import { findMany } from '../xenstore/trees.ts';
 import { waitFor } from '../xenstore/wait.ts';
 import type { XenStoreTree } from '../xenstore/xenstore.ts';
 import { deviceName, type DeviceAddress } from './device.ts';
@@ -78,8 +80,12 @@ async function requestClosing(
   await tree.write(`${back}/online`, '0');
   if (state === XENBUS.closed) return false;
   await tree.write(`${back}/state`, String(XENBUS.closing));
-  const served = await tree.find(`${ownDeviceRecordPath(address)}/backend-type`);
-  return served !== 'none';
+  const [served, model] = await findMany(tree, [
+    `${ownDeviceRecordPath(address)}/backend-type`,
+    ownRecordPath(address.frontend, 'device-model'),
+  ]);
+  // A device model that has been stopped lets go of nothing any more.
+  return served !== 'none' && (served !== 'device-model' || model !== undefined);
 }
 
 async function closed(host: Host, address: DeviceAddress, options: DetachOptions): Promise<void> {

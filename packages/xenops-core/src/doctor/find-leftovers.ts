@@ -23,9 +23,11 @@ export function findLeftovers(seen: Inspection): readonly Leftover[] {
     ...dead(seen.pciOwners).map((owner): Leftover => ({ kind: 'pci-device', ...owner })),
     ...seen.backends
       .filter(({ frontend }) => isDead(frontend))
-      .map(
-        ({ frontend, ...backend }): Leftover => ({ kind: 'backend', domid: frontend, ...backend }),
-      ),
+      .map(({ frontend, ...backend }): Leftover => ({
+        kind: 'backend',
+        domid: frontend,
+        ...backend,
+      })),
     ...seen.deviceModelNodes
       .filter(isDead)
       .map((domid): Leftover => ({ kind: 'device-model-nodes', domid })),

@@ -7,19 +7,19 @@ import type { Inspection } from './inspection.ts';
 const XL_FOLDER = '/var/lib/xen';
 const XL_IMAGES = `${XL_FOLDER}/save`;
 const RUN_FOLDER = '/run/xen';
-const USERDATA =
-  /^userdata-\w\.(\d{1,5})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[\w-]+$/;
+const USERDATA = /^userdata-\w\.(\d{1,5})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[\w-]+$/;
 const QMP_SOCKET = /^qmp-libxl-(\d{1,5})$/;
 /** How a draft of ours ends: the pid of whoever writes it. */
 const DRAFT = /\.(\d{1,10})\.(?:part|new)$/;
 
 /** Files that name the domain that they are about. */
 export async function listDomainFiles(host: Host): Promise<Inspection['domainFiles']> {
-  const runFolder = host.services.runFolder ?? RUN_FOLDER;
+  // The files of this machine are about its own domains; a simulated host has at most a folder of its own.
+  const isOwn = host.uri === 'xen:';
+  const runFolder = host.services.runFolder ?? (isOwn ? RUN_FOLDER : undefined);
   const [userdata, sockets] = await Promise.all([
-    // The files of libxl are the machine's; a simulated host has none of its own.
-    host.uri === 'xen:' ? host.services.listFolder(XL_FOLDER) : [],
-    host.services.listFolder(runFolder),
+    isOwn ? host.services.listFolder(XL_FOLDER) : [],
+    runFolder === undefined ? [] : host.services.listFolder(runFolder),
   ]);
   return [
     ...userdata.flatMap((name) => {
@@ -30,7 +30,7 @@ export async function listDomainFiles(host: Host): Promise<Inspection['domainFil
     }),
     ...sockets.flatMap((name) => {
       const domid = findDomid(QMP_SOCKET.exec(name)?.[1] ?? '');
-      return domid === undefined ? [] : [{ filePath: `${runFolder}/${name}`, domid }];
+      return domid === undefined ? [] : [{ filePath: `${runFolder ?? ''}/${name}`, domid }];
     }),
   ];
 }

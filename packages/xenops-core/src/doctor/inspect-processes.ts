@@ -32,7 +32,9 @@ async function recordedModel(host: Host, domid: Domid): Promise<RunningModel | u
   return (await host.services.isAlive(process)) ? { domid, process } : undefined;
 }
 
-async function runningModels({ services }: Host): Promise<readonly RunningModel[]> {
+async function runningModels({ uri, services }: Host): Promise<readonly RunningModel[]> {
+  // The processes of this machine serve the domains of this machine, not those of a simulated host.
+  if (uri !== 'xen:') return [];
   const pids = (await services.listFolder(PROC)).filter((name) => /^\d{1,10}$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {

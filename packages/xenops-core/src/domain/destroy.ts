@@ -9,6 +9,7 @@ import { DOM0, type Domid, type VmUuid } from '../ids.ts';
 import { withDeadline, type WaitOptions } from '../lifetime/deadline.ts';
 import { getDomain } from './record.ts';
 import { detachDevice } from '../devices/detach.ts';
+import { releasePciOf } from '../pci/detach.ts';
 import { stopDeviceModel } from '../dm/device-model.ts';
 import { listDeviceAddresses } from './list-devices.ts';
 import { removeDomainNodes } from './remove-nodes.ts';
@@ -65,6 +66,10 @@ async function detachAll(host: Host, domid: Domid, { signal }: WaitOptions): Pro
   const failures = results.flatMap((result): unknown[] =>
     result.status === 'rejected' ? [result.reason] : [],
   );
+  if (devices.some(({ kind }) => kind === 'pci')) {
+    // The guest is paused and its device model gone: nobody uses them any more.
+    await releasePciOf(host, domid).catch((error: unknown) => void failures.push(error));
+  }
   if (failures.length > 0) throw new AggregateError(failures, 'Not every device could be released');
 }
 

@@ -9,12 +9,7 @@ import type { PciAddress } from '../hypervisor/pci-address.ts';
 import { DOM0, type Domid } from '../ids.ts';
 import { ownedBy } from '../xenstore/permissions.ts';
 import { getPciDevice, listPciDevices, type PciDevice } from './pci-device.ts';
-import {
-  findFormerDriver,
-  listPciOwners,
-  pciRecord,
-  removePciRecord,
-} from './pci-records.ts';
+import { findFormerDriver, listPciOwners, pciRecord, removePciRecord } from './pci-records.ts';
 import {
   bindDriver,
   bindPciback,

@@ -59,7 +59,12 @@ export async function attachPci(
     await addToBus(host, target, configs, options);
     if (target.guestType !== 'hvm') return;
     undo.push(`the bus of domain ${domid}`, () =>
-      removeFromBus(host, target, configs.map(({ address }) => address), { mode: 'force' }),
+      removeFromBus(
+        host,
+        target,
+        configs.map(({ address }) => address),
+        { mode: 'force' },
+      ),
     );
     await plugAll(host, domid, configs, options, undo);
   });

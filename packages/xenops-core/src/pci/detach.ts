@@ -35,6 +35,27 @@ export async function detachPci(
   await assertHas(host, domid, addresses);
   if (target.guestType === 'hvm') await unplugAll(host, domid, addresses, options);
   await removeFromBus(host, target, addresses, options);
+  await releaseAll(host, domid, addresses);
+}
+
+/**
+ * Puts all devices of a domain in order whose guest and device model have stopped and whose bus is gone: what its destruction does. Rejects with
+ * DOMAIN_LEFTOVERS.
+ */
+export async function releasePciOf(host: Host, domid: Domid): Promise<void> {
+  const own = (await listPciOwners(host.store)).filter((owner) => owner.domid === domid);
+  await releaseAll(
+    host,
+    domid,
+    own.map(({ address }) => address),
+  );
+}
+
+async function releaseAll(
+  host: Host,
+  domid: Domid,
+  addresses: readonly PciAddress[],
+): Promise<void> {
   const failures: unknown[] = [];
   for (const address of addresses) {
     try {
@@ -119,11 +140,7 @@ async function releaseOne(host: Host, domid: Domid, address: PciAddress): Promis
  * Puts a device in order whose domain is dead: Xen has taken it back already, so it is quarantined, reset and struck from the record. Rejects
  * with HOTPLUG_FAILED or the hypervisor's error; the record stays then.
  */
-export async function releaseDeadPci(
-  host: Host,
-  domid: Domid,
-  address: PciAddress,
-): Promise<void> {
+export async function releaseDeadPci(host: Host, domid: Domid, address: PciAddress): Promise<void> {
   const sysfs = getPciSysfs(host);
   const device = await getPciDevice(sysfs, address);
   await quarantine(host, address);

@@ -1,12 +1,16 @@
 /** The same devices in the device model of a guest with firmware, which shows them on its emulated bus (qemu, hw/xen/xen_pt.c). */
-import type { DeviceModel } from '../dm/device-model.ts';
-import type { QmpOptions } from '../dm/qmp.ts';
+import type { QmpClient, QmpOptions } from '../dm/qmp.ts';
 import type { Clock } from '../host/clock.ts';
 import { formatPciAddress, type PciAddress } from '../hypervisor/pci-address.ts';
 import { withDeadline } from '../lifetime/deadline.ts';
 
 /** A guest may have to finish what it does with the device first. */
 const RELEASE_TIMEOUT_MS = 10_000;
+
+/** What of a device model is needed. */
+interface Steered {
+  readonly qmp: Pick<QmpClient, 'execute' | 'onEvent'>;
+}
 
 /** libxl's name of it in qemu (`PCI_PT_QDEV_ID`). */
 export function emulatedId({ bus, slot, fn }: PciAddress): string {
@@ -16,7 +20,7 @@ export function emulatedId({ bus, slot, fn }: PciAddress): string {
 
 /** Plugs the device into the emulated bus. Rejects with DM_COMMAND_FAILED, DM_UNAVAILABLE, TIMEOUT or ABORTED. */
 export async function plugEmulated(
-  model: DeviceModel,
+  model: Steered,
   address: PciAddress,
   { permissive, ...options }: QmpOptions & { readonly permissive: boolean },
 ): Promise<void> {
@@ -34,7 +38,7 @@ export async function plugEmulated(
 
 /** Asks the guest to let go and waits until qemu has. Rejects as `plugEmulated`. */
 export async function unplugEmulated(
-  model: DeviceModel,
+  model: Steered,
   address: PciAddress,
   { signal, clock }: { readonly signal?: AbortSignal | undefined; readonly clock: Clock },
 ): Promise<void> {

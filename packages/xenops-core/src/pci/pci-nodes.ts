@@ -3,7 +3,12 @@
  * Reconfiguring and agrees by Connected (drivers/xen/xen-pciback/xenbus.c).
  */
 import { attachDevice, backendReached } from '../devices/attach.ts';
-import { describePci, pciBusAddress, pciDeviceKeys, type PciConfig } from '../devices/classes/pci.ts';
+import {
+  describePci,
+  pciBusAddress,
+  pciDevicesKeys,
+  type PciConfig,
+} from '../devices/classes/pci.ts';
 import { detachDevice } from '../devices/detach.ts';
 import type { DeviceOptions } from '../devices/timeouts.ts';
 import { XENBUS } from '../devices/xenbus-state.ts';
@@ -36,9 +41,8 @@ export async function addToBus(
   if (isAgreed) await backendReached(host, bus, XENBUS.connected, options);
   await host.store.transaction(async (tree) => {
     const count = (await listBus(tree, back)).length;
-    const keys = devices.map((config, index) => pciDeviceKeys(count + index, config));
     await writeAll(tree, back, {
-      ...(Object.assign({}, ...keys) as Record<string, string>),
+      ...pciDevicesKeys(devices, count),
       num_devs: String(count + devices.length),
       ...(isAgreed ? { state: String(XENBUS.reconfiguring) } : {}),
     });
@@ -87,15 +91,16 @@ export async function listBus(tree: XenStoreTree, back: string): Promise<readonl
 }
 
 /** Numbers those that stay from 0 again, as libxl expects. */
-async function compact(
-  tree: XenStoreTree,
-  back: string,
-  gone: ReadonlySet<string>,
-): Promise<void> {
+async function compact(tree: XenStoreTree, back: string, gone: ReadonlySet<string>): Promise<void> {
   const names = await listBus(tree, back);
   const kept = names.flatMap((name, index) => (gone.has(name) ? [] : [index]));
   const values = await Promise.all(
-    kept.map((index) => findMany(tree, DEVICE_KEYS.map((key) => `${back}/${key}-${index}`))),
+    kept.map((index) =>
+      findMany(
+        tree,
+        DEVICE_KEYS.map((key) => `${back}/${key}-${index}`),
+      ),
+    ),
   );
   await Promise.all(
     names.flatMap((_, index) => DEVICE_KEYS.map((key) => tree.rm(`${back}/${key}-${index}`))),

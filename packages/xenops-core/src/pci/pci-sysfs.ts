@@ -41,10 +41,15 @@ export function openPciSysfs(root: string = SYSFS_ROOT): PciSysfs {
   };
 }
 
+/** The host's PCI devices; undefined on a host that has none to give away. */
+export function findPciSysfs({ pci, uri }: Host): PciSysfs | undefined {
+  return pci ?? (uri === 'xen:' ? openPciSysfs() : undefined);
+}
+
 /** The host's PCI devices. Throws HOTPLUG_FAILED on a host that has none to give away. */
 export function getPciSysfs(host: Host): PciSysfs {
-  if (host.pci !== undefined) return host.pci;
-  if (host.uri === 'xen:') return openPciSysfs();
+  const sysfs = findPciSysfs(host);
+  if (sysfs !== undefined) return sysfs;
   throw new DeviceError('HOTPLUG_FAILED', {
     message: `The host ${host.uri} cannot give PCI devices away: it has no sysfs`,
     context: { uri: host.uri },

@@ -73,7 +73,7 @@ export async function readStats(
     ),
     readDisks(services),
     readNics(services),
-    Promise.all(wanted.map((info) => (vcpus ? readVcpus(host, info) : []))),
+    Promise.all(wanted.map(async (info) => (vcpus ? readVcpus(host, info) : []))),
   ]);
   return {
     takenMs,

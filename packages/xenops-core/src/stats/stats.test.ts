@@ -29,7 +29,13 @@ describe('counters of devices', () => {
     const root = '/sys/bus/xen-backend/devices';
     const files = {
       ...counters(`${root}/vbd-7-51728`, { rd_req: 3, rd_sect: 8 }),
-      ...counters(`${root}/vbd-7-51712`, { rd_req: 1, wr_req: 2, f_req: 1, rd_sect: 4, wr_sect: 6 }),
+      ...counters(`${root}/vbd-7-51712`, {
+        rd_req: 1,
+        wr_req: 2,
+        f_req: 1,
+        rd_sect: 4,
+        wr_sect: 6,
+      }),
       ...counters(`${root}/vif-7-0`, { rd_req: 9 }),
       ...counters(`${root}/vbd-99999-51712`, { rd_req: 9 }),
     };
@@ -161,9 +167,9 @@ describe('rates', () => {
 
   test('of a domid that another domain has now are none', () => {
     const other = domain({ uuid: vmUuid('ffffffff-4455-6677-8899-aabbccddeeff') });
-    expect(
-      statsRates(snapshot(0, 0n, [domain()]), snapshot(1000, 0n, [other]))?.domains,
-    ).toEqual([]);
+    expect(statsRates(snapshot(0, 0n, [domain()]), snapshot(1000, 0n, [other]))?.domains).toEqual(
+      [],
+    );
   });
 
   test('of counters that went back are nothing', () => {

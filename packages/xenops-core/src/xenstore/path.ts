@@ -30,7 +30,7 @@ export function vmPath(uuid: VmUuid, ...below: readonly string[]): string {
 export const RECORD_ROOT = '/libxl';
 
 /** Where libxl keeps what it knows of PCI devices that are given away. */
-export const PCI_RECORD_ROOT: string = `${RECORD_ROOT}/pci`;
+export const PCI_RECORD_ROOT = '/libxl/pci';
 
 /** `/libxl/pci/DDDD-BB-SS-F`, or below it. */
 export function pciRecordPath(folder: string, ...below: readonly string[]): string {

@@ -245,7 +245,8 @@ async function eventTests(): Promise<void> {
 
 /** What a worker does before it is terminated. */
 async function holdRings(): Promise<void> {
-  const { workerData }: { readonly workerData: unknown } = await import('node:worker_threads');
+  // Typed any by Node.
+  const workerData: unknown = (await import('node:worker_threads')).workerData;
   const rings = openHypervisor().openRings();
   const { one, port } = await pair(rings);
   const memory = await rings.mapGrants(domid(Number(workerData)), [CONSOLE_GRANT]);

@@ -1,6 +1,6 @@
 /**
  * The xenstore suite against the daemon of the running Xen, under Node's own runner: a Dom0 has nothing else. Run by
- * xenstore.lab.ts as `node --test`; the environment says through which transport, and which daemon it is.
+ * xenstore.long.lab.ts as `node --test`; the environment says through which transport, and which daemon it is.
  *
  * The daemon is the host's own and cannot be started anew, so after each case the nodes that were not there before go. Its
  * guests cannot be made up: a case that asks for one is left out there and then, and says so.

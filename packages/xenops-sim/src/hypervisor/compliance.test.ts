@@ -48,7 +48,13 @@ const options: HypervisorSuiteOptions = {
   hvm: { loaderPath: kernel.path, firmwarePath: kernel.path },
   pci: 'no IOMMU',
   openStore: () => host.control.openStore(),
-  supports: { containers: true, containerCores: true, rings: true, flask: 'FLASK is off' },
+  supports: {
+    containers: true,
+    containerCores: true,
+    cpuMoves: true,
+    rings: true,
+    flask: 'FLASK is off',
+  },
 };
 
 afterAll(async () => {
@@ -79,6 +85,6 @@ describe('a large machine', () => {
       address: { domain: 0, bus: 3, slot: 0, fn: 0 },
       neighbour: { domain: 0, bus: 3, slot: 0, fn: 1 },
     },
-    supports: { containers: true, containerCores: true, rings: true, flask: true },
+    supports: { containers: true, containerCores: true, cpuMoves: true, rings: true, flask: true },
   });
 });

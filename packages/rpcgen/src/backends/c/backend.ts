@@ -31,7 +31,7 @@ function generate(document: Document, options: GenerateOptions): readonly Genera
     { path: types, text: printTypes(document, { file: types, header }) },
     ...(sides.includes('client') ? client : []),
     ...(sides.includes('server') ? server : []),
-    { path: 'rpcgen_dbus.h', text: SUPPORT_HEADER },
-    { path: 'rpcgen_dbus.c', text: SUPPORT_SOURCE },
+    { path: 'rpcgen_dbus.h', text: SUPPORT_HEADER, isShared: true },
+    { path: 'rpcgen_dbus.c', text: SUPPORT_SOURCE, isShared: true },
   ];
 }

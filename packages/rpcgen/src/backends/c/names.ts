@@ -52,7 +52,9 @@ export function nameDocument(document: Document): DocumentNames {
   const methods = new Map(
     all.map((owner) => [
       owner.name,
-      new Map(owner.methods.map((method) => [method, table.take(`${baseOf(owner)}_${method.name}`)])),
+      new Map(
+        owner.methods.map((method) => [method, table.take(`${baseOf(owner)}_${method.name}`)]),
+      ),
     ]),
   );
   const interfaces = new Map(

@@ -147,7 +147,12 @@ function signalParameters(signal: Signal): string {
 }
 
 /** Array of pointers to values; NULL for none, since C has no empty arrays. */
-function pointers(writer: CodeWriter, name: string, values: readonly string[], type: string): string {
+function pointers(
+  writer: CodeWriter,
+  name: string,
+  values: readonly string[],
+  type: string,
+): string {
   if (values.length === 0) return 'NULL';
   writer.line(`${type}${name}[] = { ${values.join(', ')} };`);
   return name;
@@ -199,7 +204,9 @@ function defineAll(writer: CodeWriter, { owner, names }: Named): void {
   writer.block(`static const struct dbus_field ${table}[] = {`, '};', () => {
     owner.properties.forEach(({ name, signature }, index) => {
       const field = fields[index] ?? '';
-      const offsets = [`has_${field}`, `value_${field}`].map((one) => `offsetof(${struct}, ${one})`);
+      const offsets = [`has_${field}`, `value_${field}`].map(
+        (one) => `offsetof(${struct}, ${one})`,
+      );
       writer.line(`{ ${[quoted(name), quoted(signature), ...offsets].join(', ')} },`);
     });
     writer.line('{ NULL, NULL, 0, 0 },');
@@ -213,9 +220,15 @@ function defineAll(writer: CodeWriter, { owner, names }: Named): void {
   writer.line().block(`${dispatchHead(dispatch)} {`, '}', () => {
     writer.line(`${struct} changed = { 0 };`, 'const char *const *invalidated = NULL;');
     writer.line('struct dbus_memory memory = { NULL };');
-    writer.block(`if (dbus_read_changes(message, ${key}, &changed, &invalidated, &memory) >= 0) {`, '}', () => {
-      writer.line(`((${names.changedHandler})subscription->handler)(subscription->userdata, &changed, invalidated);`);
-    });
+    writer.block(
+      `if (dbus_read_changes(message, ${key}, &changed, &invalidated, &memory) >= 0) {`,
+      '}',
+      () => {
+        writer.line(
+          `((${names.changedHandler})subscription->handler)(subscription->userdata, &changed, invalidated);`,
+        );
+      },
+    );
     writer.line('dbus_memory_clear(&memory);');
   });
   writer.line().block(`${onChangedHead(names)} {`, '}', () => {
@@ -245,13 +258,20 @@ function defineSignal(writer: CodeWriter, named: Named, signal: Signal): void {
     signal.args.forEach(({ type }, index) => {
       writer.line(`${declare(cType(type), args[index] ?? '')};`);
     });
-    const outputs = pointers(writer, 'outputs', args.map((name) => `&${name}`), 'void *const ');
+    const outputs = pointers(
+      writer,
+      'outputs',
+      args.map((name) => `&${name}`),
+      'void *const ',
+    );
     writer.line('struct dbus_memory memory = { NULL };');
     const values = signal.args.map(({ type }, index) =>
       type.kind === 'basic' ? (args[index] ?? '') : `&${args[index] ?? ''}`,
     );
     writer.block(`if (dbus_read(message, ${signature}, ${outputs}, &memory) >= 0) {`, '}', () => {
-      writer.line(`((${handler})subscription->handler)(${['subscription->userdata', ...values].join(', ')});`);
+      writer.line(
+        `((${handler})subscription->handler)(${['subscription->userdata', ...values].join(', ')});`,
+      );
     });
     writer.line('dbus_memory_clear(&memory);');
   });

@@ -20,7 +20,7 @@ import { comment, quoted } from './text.ts';
 import { cType, declare, inputParameter, outputParameter } from './types.ts';
 
 /** An interface with its identifiers and the fields of its struct of handlers. */
-interface Served {
+export interface Served {
   readonly owner: Interface;
   readonly names: InterfaceNames;
   readonly methods: ReadonlyMap<Method, string>;
@@ -32,15 +32,19 @@ const CONTEXT = 'const struct dbus_context *context';
 const ERROR = 'sd_bus_error *error';
 
 /** Gives the identifiers of every interface for its server. */
-function servedOf(document: Document): readonly Served[] {
+export function servedOf(document: Document): readonly Served[] {
   const { interfaces } = nameDocument(document);
   return interfacesOf(document).flatMap((owner) => {
     const names = interfaces.get(owner.name);
     if (names === undefined) return [];
     const table = new NameTable({ reserved: RESERVED });
     const methods = new Map(owner.methods.map((one) => [one, table.take(one.name)]));
-    const getters = new Map([...names.getters.keys()].map((one) => [one, table.take(`get_${one.name}`)]));
-    const setters = new Map([...names.setters.keys()].map((one) => [one, table.take(`set_${one.name}`)]));
+    const getters = new Map(
+      [...names.getters.keys()].map((one) => [one, table.take(`get_${one.name}`)]),
+    );
+    const setters = new Map(
+      [...names.setters.keys()].map((one) => [one, table.take(`set_${one.name}`)]),
+    );
     return [{ owner, names, methods, getters, setters }];
   });
 }
@@ -133,10 +137,14 @@ function emitterHead({ names }: Served, signal: Signal): string {
 function emit(writer: CodeWriter, signal: Signal): void {
   const { name, args } = signal;
   const names = namesOfSignalArgs(signal);
-  const values = args.map(({ type }, index) => `${type.kind === 'basic' ? '&' : ''}${names[index] ?? ''}`);
+  const values = args.map(
+    ({ type }, index) => `${type.kind === 'basic' ? '&' : ''}${names[index] ?? ''}`,
+  );
   if (values.length > 0) writer.line(`const void *const inputs[] = { ${values.join(', ')} };`);
   const signature = quoted(renderSignature(args.map(({ type }) => type)));
-  writer.line(`return dbus_emit(exported, ${quoted(name)}, ${signature}, ${values.length > 0 ? 'inputs' : 'NULL'});`);
+  writer.line(
+    `return dbus_emit(exported, ${quoted(name)}, ${signature}, ${values.length > 0 ? 'inputs' : 'NULL'});`,
+  );
 }
 
 /** What a generated function between the run-time and a handler reads, calls and appends. */
@@ -171,7 +179,10 @@ function defineProperty(writer: CodeWriter, served: Served, property: Property):
   const value = [{ name: 'value', type: property.type }];
   const getter = served.names.getters.get(property);
   const setter = served.names.setters.get(property);
-  const field = { get: served.getters.get(property) ?? '', set: served.setters.get(property) ?? '' };
+  const field = {
+    get: served.getters.get(property) ?? '',
+    set: served.setters.get(property) ?? '',
+  };
   if (getter !== undefined) {
     const step = { function: `serve_${getter}`, field: field.get, inputs: [], outputs: value };
     defineStep(writer, served, { ...step, isProperty: true });
@@ -200,10 +211,14 @@ function defineStep(writer: CodeWriter, { names }: Served, step: Step): void {
     writer.line('int status = 0;');
     const call = `((const struct ${names.handlers} *)handlers)->${field}`;
     if (outputs.length === 0) writer.line('(void)reply;');
-    writer.line(`if (${call} == NULL) return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED, "Not implemented");`);
+    writer.line(
+      `if (${call} == NULL) return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED, "Not implemented");`,
+    );
     if (inputs.length > 0) {
       const read = step.isProperty ? 'dbus_read_values' : 'dbus_read';
-      writer.line(`status = ${read}(context->message, ${signature(inputs)}, inputs, context->memory);`);
+      writer.line(
+        `status = ${read}(context->message, ${signature(inputs)}, inputs, context->memory);`,
+      );
     }
     const given = [
       'userdata',
@@ -237,22 +252,31 @@ function defineInterface(writer: CodeWriter, { owner, names }: Served, xml: stri
   writer.line().block(`static const struct dbus_served_method ${table}_methods[] = {`, '};', () => {
     for (const method of owner.methods) {
       const input = quoted(renderSignature(method.inputs.map(({ type }) => type)));
-      writer.line(`{ ${quoted(method.name)}, ${input}, serve_${names.methods.get(method) ?? ''} },`);
+      writer.line(
+        `{ ${quoted(method.name)}, ${input}, serve_${names.methods.get(method) ?? ''} },`,
+      );
     }
     writer.line('{ NULL, NULL, NULL },');
   });
-  writer.line().block(`static const struct dbus_served_property ${table}_properties[] = {`, '};', () => {
-    for (const property of owner.properties) {
-      const accessors = [names.getters, names.setters].map((map) => {
-        const name = map.get(property);
-        return name === undefined ? 'NULL' : `serve_${name}`;
-      });
-      const emits = EMITS[emitsChanged(property, owner)];
-      writer.line(`{ ${[quoted(property.name), quoted(property.signature), emits, ...accessors].join(', ')} },`);
-    }
-    writer.line('{ NULL, NULL, DBUS_EMITS_NOTHING, NULL, NULL },');
-  });
-  const parts = [quoted(owner.name), ...['xml', 'methods', 'properties'].map((part) => `${table}_${part}`)];
+  writer
+    .line()
+    .block(`static const struct dbus_served_property ${table}_properties[] = {`, '};', () => {
+      for (const property of owner.properties) {
+        const accessors = [names.getters, names.setters].map((map) => {
+          const name = map.get(property);
+          return name === undefined ? 'NULL' : `serve_${name}`;
+        });
+        const emits = EMITS[emitsChanged(property, owner)];
+        writer.line(
+          `{ ${[quoted(property.name), quoted(property.signature), emits, ...accessors].join(', ')} },`,
+        );
+      }
+      writer.line('{ NULL, NULL, DBUS_EMITS_NOTHING, NULL, NULL },');
+    });
+  const parts = [
+    quoted(owner.name),
+    ...['xml', 'methods', 'properties'].map((part) => `${table}_${part}`),
+  ];
   writer.line('', `static const struct dbus_interface ${table} = { ${parts.join(', ')} };`);
   writer.line().block(`${exporterHead({ names })} {`, '}', () => {
     writer.line(`return dbus_export(server, path, &${table}, handlers, userdata, exported);`);

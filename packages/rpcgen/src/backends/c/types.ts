@@ -42,7 +42,10 @@ export function inputParameter(type: DbusType, name: string): string {
 
 /** Declares the parameter through which a value goes out. */
 export function outputParameter(type: DbusType, name: string): string {
-  return declare(`${cType(type)}${type.kind === 'basic' && cType(type).endsWith('*') ? '*' : ' *'}`, name);
+  return declare(
+    `${cType(type)}${type.kind === 'basic' && cType(type).endsWith('*') ? '*' : ' *'}`,
+    name,
+  );
 }
 
 function tagOf(type: DbusType): string {

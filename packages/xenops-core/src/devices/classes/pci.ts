@@ -21,22 +21,30 @@ export function describePci(
   name: string,
   devices: readonly PciConfig[],
 ): DeviceDescription {
-  const keys = devices.map((config, index) => pciDeviceKeys(index, config));
   return {
     address: pciBusAddress(frontend),
     backend: 'kernel',
     backendKeys: {
       domain: name,
       num_devs: String(devices.length),
-      ...Object.assign({}, ...keys),
+      ...pciDevicesKeys(devices, 0),
     },
     frontendKeys: {},
     hotplug: { kind: 'none' },
   };
 }
 
-/** Keys of one device of the bus in the back-end. */
-export function pciDeviceKeys(
+/** Keys of these devices in the back-end, numbered from `first`. */
+export function pciDevicesKeys(
+  devices: readonly PciConfig[],
+  first: number,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    devices.flatMap((config, index) => Object.entries(deviceKeys(first + index, config))),
+  );
+}
+
+function deviceKeys(
   index: number,
   { address, permissive = false }: PciConfig,
 ): Readonly<Record<string, string>> {

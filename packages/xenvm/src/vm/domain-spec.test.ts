@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals';
+import { vmUuid } from '@xenops/core/ids';
+import { parseConfig, resolveNics } from '../config/index.ts';
+import { domainSpec, ignoredKeys } from './domain-spec.ts';
+
+const uuid = vmUuid('11111111-2222-3333-4444-555555555555');
+
+function specOf(text: string) {
+  const { config } = parseConfig(text);
+  return domainSpec(config, {
+    uuid,
+    nics: resolveNics(config.nics, { uuid, randomMac: () => '00:16:3e:00:00:01' }),
+  });
+}
+const PV = 'memory=64\nkernel=/k\n';
+const HVM = 'memory=64\nhvm=true\n';
+
+describe('what a domain is made of', () => {
+  test('a PV guest: its kernel, its disks, its interfaces', () => {
+    expect(
+      specOf(
+        `${PV}cmdline=quiet\nname=x\ndisk=/d.qcow2:qcow2:xvda:w:disk:\nnic=bridge=br0,mac=00:16:3e:00:00:07`,
+      ).domain,
+    ).toMatchObject({
+      uuid,
+      name: 'x',
+      build: { kind: 'pv', memoryKib: 65_536, vcpus: 1, kernelPath: '/k', cmdline: 'quiet' },
+      disks: [{ vdev: 'xvda', target: '/d.qcow2', format: 'qcow2', readOnly: false }],
+      nics: [{ devid: 0, mac: '00:16:3e:00:00:07', network: { kind: 'bridge', bridge: 'br0' } }],
+    });
+  });
+
+  test('a PVH guest gets further files', () => {
+    expect(specOf(`${PV}type=pvh\nmodule=/m`).domain.build).toMatchObject({
+      kind: 'pvh',
+      modules: [{ path: '/m' }],
+    });
+  });
+
+  test('an HVM guest: platform nodes, of which the key platform has the last word', () => {
+    const { build } = specOf(`${HVM}acpi=true\napic=true\nplatform=apic=0\nplatform=x=y`).domain;
+    expect(build.platform).toMatchObject({ acpi: '1', acpi_s3: '1', apic: '0', pae: '0', x: 'y' });
+  });
+
+  test('a screen: display numbers, ports, the first free one, none', () => {
+    const display = (text: string) => specOf(`${HVM}display=${text}`).model.vnc;
+    expect(display('vnc:port=3')).toEqual({ display: 3 });
+    expect(display('vnc:port=5901,listen=0.0.0.0')).toEqual({ display: 1, listen: '0.0.0.0' });
+    expect(display('vnc:use-port-unused')).toEqual({});
+    expect(display('none')).toBeUndefined();
+  });
+
+  test("a manager's agent is no path of qemu", () => {
+    expect(specOf(`${HVM}qemu-dm-path=/usr/sbin/dm-agent`).model.qemuPath).toBeUndefined();
+    expect(specOf(`${HVM}qemu-dm-path=/opt/qemu-system-i386`).model.qemuPath).toBe(
+      '/opt/qemu-system-i386',
+    );
+  });
+});
+
+describe('what cannot be given is refused, not left out', () => {
+  test.each([
+    ['an encrypted disk', `${PV}disk=/d:vhd:xvda:w:disk::key-file=/key`, 'VM_NOT_SUPPORTED'],
+    ['keys of a vhd', `${PV}disk=/d:vhd:xvda:w:disk::key-dir=/keys`, 'VM_NOT_SUPPORTED'],
+    ['a temporary disk', `${PV}disk=/d:vhd:xvda:w:disk:temporary`, 'VM_NOT_SUPPORTED'],
+    ['a PCI device', `${PV}pci=0,0000:00:1b.0`, 'VM_NOT_SUPPORTED'],
+    ['a stub domain', `${HVM}stubdom=99999999-2222-3333-4444-555555555555`, 'VM_NOT_SUPPORTED'],
+    ['no memory', 'kernel=/k', 'VM_CONFIG_INCOMPLETE'],
+    ['no kernel', 'memory=64', 'VM_CONFIG_INCOMPLETE'],
+    ['a network without a bridge', `${PV}nic=network=/wired/0`, 'VM_CONFIG_INCOMPLETE'],
+  ])('%s', (_what, text, code) => {
+    expect(() => specOf(text)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+test('keys without effect are known for the log', () => {
+  const { config } = parseConfig(`${HVM}sound=ac97\nsmbios-pt=true`);
+  expect(ignoredKeys(config)).toEqual(['smbios-pt', 'sound']);
+});

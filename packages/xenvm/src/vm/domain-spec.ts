@@ -1,0 +1,255 @@
+/** From the configuration of a VM to what `@xenops/core` makes domains of. Pure. */
+import type { VbdConfig, VifConfig } from '@xenops/core/devices';
+import type { DeviceModelExtras } from '@xenops/core/dm';
+import type { BuildConfig, DomainConfig } from '@xenops/core/domain';
+import type { CpuPolicySpec } from '@xenops/core/hypervisor';
+import type { VmUuid } from '@xenops/core/ids';
+import { guestTypeOf } from '../config/guest-type.ts';
+import type { Nic } from '../config/nics.ts';
+import type { DiskSpec } from '../config/values/disk-line.ts';
+import type { NumberRange, VcpuCpus } from '../config/values/small.ts';
+import type { VmConfig } from '../config/vm-config.ts';
+import { VmError } from '../life/vm-error.ts';
+
+export interface DomainSpec {
+  readonly domain: DomainConfig;
+  readonly model: DeviceModelExtras;
+  readonly affinity: readonly VcpuCpus[];
+  readonly softAffinity: readonly VcpuCpus[];
+  readonly ioPorts: readonly NumberRange[];
+  readonly mmio: readonly NumberRange[];
+  readonly flaskLabel?: string | undefined;
+}
+
+/** The bridge of an interface that names none, as xl has it. */
+const BRIDGE_DEFAULT = 'xenbr0';
+/** libxl's choice of Hyper-V interfaces (`HVMPV_base_freq`, `time_ref_count`, `apic_assist`, `crash_ctl`; public/hvm/params.h). */
+const VIRIDIAN_FEATURES = 0b110_0101n;
+/** A VNC port below is a display number. */
+const VNC_PORT_FIRST = 5900;
+
+/** Throws VM_CONFIG_INCOMPLETE, or VM_NOT_SUPPORTED for a configuration whose devices or protection this monitor cannot give. */
+export function domainSpec(
+  config: VmConfig,
+  { uuid, nics }: { readonly uuid: VmUuid; readonly nics: readonly Nic[] },
+): DomainSpec {
+  assertSupported(config);
+  const guestType = guestTypeOf(config);
+  return {
+    domain: {
+      uuid,
+      name: config.name ?? `vm-${uuid}`,
+      build: buildConfig(config, guestType),
+      disks: config.disks.map(vbdConfig),
+      nics: nics.map((nic) => vifConfig(nic, guestType === 'hvm')),
+    },
+    model: modelExtras(config),
+    affinity: config.affinity,
+    softAffinity: config.softAffinity,
+    ioPorts: config.ioPorts,
+    mmio: config.mmio,
+    flaskLabel: config.flaskLabel,
+  };
+}
+
+/** Keys whose absence would make another VM than the one that is meant: one without its disk, or with its data in clear. */
+function assertSupported({ disks, pci, stubdom, vtpmInstance }: VmConfig): void {
+  const cannot = [
+    ...disks.flatMap(({ vdev, crypt, keyFolders, snapshot }) => [
+      ...(crypt === undefined && keyFolders === undefined ? [] : [`encryption of disk ${vdev}`]),
+      ...(snapshot === 'none' ? [] : [`snapshots of disk ${vdev}`]),
+    ]),
+    ...(pci.length === 0 ? [] : ['PCI devices']),
+    ...(stubdom === undefined ? [] : ['device models in stub domains']),
+    ...(vtpmInstance === undefined ? [] : ['a TPM']),
+  ];
+  if (cannot.length === 0) return;
+  throw new VmError('VM_NOT_SUPPORTED', {
+    message: `The VM needs what this monitor cannot give: ${cannot.join(', ')}`,
+    context: { what: cannot.join(', ') },
+  });
+}
+
+/** Keys that are set and change nothing here, for the log of a start. */
+export function ignoredKeys(config: VmConfig): readonly string[] {
+  const set: Readonly<Record<string, boolean>> = {
+    'xci-cpuid-signature': config.xciCpuidSignature,
+    'smbios-pt': config.smbiosPassThrough,
+    'acpi-pt': config.acpiPassThrough,
+    'smbios-oem-types-pt': config.smbiosOemTypes.length > 0,
+    'cores-per-socket': config.coresPerSocket !== undefined,
+    'disable-migrate': config.disableMigrate,
+    sound: config.sound !== undefined,
+    'extra-hvm': config.extraHvm.length > 0,
+    'cdrom-pt': config.cdromPassThrough !== undefined,
+    'power-management': config.powerManagement !== 0,
+    'oem-features': config.oemFeatures !== 0,
+    'inject-sci': config.injectSci !== 0,
+    'timer-mode': config.timerMode !== undefined,
+    'vpt-align': config.vptAlign !== undefined,
+    'diskinfo-pt': config.diskInfoPassThrough,
+    vkbd: config.vkbd,
+    vfb: config.vfb,
+    vsnd: config.vsnd,
+    v4v: config.v4v,
+  };
+  return Object.keys(set).filter((name) => set[name] === true);
+}
+
+function buildConfig(config: VmConfig, kind: BuildConfig['kind']): BuildConfig {
+  const { memoryKib, memoryMaxKib, vcpus, kernelPath, cmdline } = config;
+  if (memoryKib === undefined) throw incomplete('memory');
+  if (kind !== 'hvm' && kernelPath === '') throw incomplete('kernel');
+  const common = {
+    memoryKib,
+    vcpus,
+    maxMemoryKib: memoryMaxKib,
+    onlineVcpus: config.onlineVcpus,
+    tscMode: config.tscMode,
+    timeOffsetSeconds: config.timeOffsetSeconds === 0 ? undefined : config.timeOffsetSeconds,
+    cpuPolicy: cpuPolicy(config),
+    schedulerShare: schedulerShare(config),
+    platform:
+      kind === 'hvm' || config.platform.length > 0 ? platformNodes(config, kind) : undefined,
+    xenstoreData: pairs(config.xenstoreData),
+  };
+  const kernel = { kernelPath, cmdline, ramdiskPath: config.ramdiskPath };
+  switch (kind) {
+    case 'pv':
+      return { kind, ...common, ...kernel };
+    case 'pvh': {
+      const modules = config.modulePaths.map((path) => ({ path }));
+      return { kind, ...common, ...kernel, modules, poolMultiplier: config.shadowMultiplier };
+    }
+    case 'hvm':
+      return {
+        kind,
+        ...common,
+        loaderPath: kernelPath === '' ? undefined : kernelPath,
+        firmwarePath: config.firmwarePath,
+        acpiModulePath: config.acpiFirmwarePath,
+        smbiosModulePath: config.smbiosFirmwarePath,
+        videoMemoryKib: config.videoRamKib === 0 ? undefined : config.videoRamKib,
+        mmioHoleKib: config.mmioHoleKib,
+        hpet: config.hpet === undefined ? undefined : config.hpet !== 0,
+        viridianFeatures: config.viridian ? VIRIDIAN_FEATURES : undefined,
+        poolMultiplier: config.shadowMultiplier,
+      };
+  }
+}
+
+function cpuPolicy({ pae, nested, cpuid }: VmConfig): CpuPolicySpec | undefined {
+  if (!pae && !nested && cpuid.length === 0) return undefined;
+  return { ...(pae ? { pae } : {}), ...(nested ? { nestedVirt: true } : {}), leaves: cpuid };
+}
+
+function schedulerShare({
+  schedulerWeight,
+  schedulerCapPercent,
+}: VmConfig): BuildConfig['schedulerShare'] {
+  if (schedulerWeight === undefined && schedulerCapPercent === undefined) return undefined;
+  return {
+    ...(schedulerWeight === undefined ? {} : { weight: schedulerWeight }),
+    ...(schedulerCapPercent === undefined ? {} : { capPercent: schedulerCapPercent }),
+  };
+}
+
+/** What hvmloader and drivers read; the key `platform` has the last word. */
+function platformNodes(
+  config: VmConfig,
+  kind: BuildConfig['kind'],
+): Readonly<Record<string, string>> {
+  const digit = (value: boolean): string => (value ? '1' : '0');
+  const { acpi, apic, pae, nx, viridian, nested } = config;
+  const own = {
+    acpi: digit(acpi),
+    acpi_s3: digit(acpi),
+    acpi_s4: digit(acpi),
+    apic: digit(apic),
+    pae: digit(pae),
+    nx: digit(nx),
+    viridian: digit(viridian),
+    nested: digit(nested),
+  };
+  return { ...(kind === 'hvm' ? own : {}), ...pairs(config.platform) };
+}
+
+function pairs(list: VmConfig['platform']): Readonly<Record<string, string>> {
+  return Object.fromEntries(list.map(({ key, value = '' }) => [key, value]));
+}
+
+/** A disk as core has it. */
+export function vbdConfig({
+  target,
+  type,
+  vdev,
+  readOnly,
+  isCdrom,
+  backendDomid,
+}: DiskSpec): VbdConfig {
+  const isImage = type === 'vhd' || type === 'qcow' || type === 'qcow2' || type === 'qed';
+  return {
+    vdev,
+    target,
+    ...(isImage ? { format: type } : {}),
+    readOnly,
+    ...(isCdrom ? { isCdrom } : {}),
+    ...(backendDomid === 0 ? {} : { backendDomid }),
+  };
+}
+
+/** An interface as core has it. Throws VM_CONFIG_INCOMPLETE when it names a network of a daemon and no bridge. */
+export function vifConfig(
+  { devid, mac, bridge, network, isWireless, backendDomid }: Nic,
+  isHvm: boolean,
+): VifConfig {
+  if (bridge === '' && network.includes('/')) {
+    throw new VmError('VM_CONFIG_INCOMPLETE', {
+      message: `The network interface ${devid} is on ${network}, and only a bridge can be connected: bridge=NAME is needed too`,
+      context: { devid, network },
+    });
+  }
+  const name = bridge === '' ? (network === '' ? BRIDGE_DEFAULT : network) : bridge;
+  return {
+    devid,
+    mac,
+    network: { kind: 'bridge', bridge: name },
+    ...(isWireless ? { isWireless } : {}),
+    ...(backendDomid === 0 ? (isHvm && !isWireless ? { isEmulated: true } : {}) : { backendDomid }),
+  };
+}
+
+function modelExtras(config: VmConfig): DeviceModelExtras {
+  const { display, vncPassword, qemuPath } = config;
+  const vnc =
+    display.kind !== 'vnc'
+      ? undefined
+      : {
+          ...(display.listen === undefined ? {} : { listen: display.listen }),
+          ...(display.usePortUnused
+            ? {}
+            : {
+                display:
+                  display.port < VNC_PORT_FIRST ? display.port : display.port - VNC_PORT_FIRST,
+              }),
+          ...(vncPassword === undefined ? {} : { password: vncPassword }),
+        };
+  return {
+    vnc,
+    keymap: display.kind === 'vnc' ? display.keymap : undefined,
+    card: config.videoCard,
+    bootOrder: config.bootOrder,
+    serials: config.serial === 'none' ? [] : [config.serial === '' ? 'pty' : config.serial],
+    usbTablet: config.usbTablet,
+    extraArgs: config.modelArguments,
+    // Managers name an agent of theirs here, which means no more than "with a device model".
+    qemuPath: /(^|\/)[^/]*qemu[^/]*$/.test(qemuPath) ? qemuPath : undefined,
+  };
+}
+
+function incomplete(key: string): VmError {
+  return new VmError('VM_CONFIG_INCOMPLETE', {
+    message: `The VM cannot start: its configuration has no ${key}`,
+    context: { key },
+  });
+}

@@ -1,0 +1,83 @@
+/** Records in xenstore, below a folder that Dom0 alone can read: they live as long as the domains do. */
+import { DOM0, type VmUuid } from '@xenops/core/ids';
+import { listChildren, ownedBy, type XenStore } from '@xenops/core/xenstore';
+import type { VmRecord, VmStore } from './vm-store.ts';
+
+/** Where records are. */
+const ROOT = '/xenops/vm';
+/** Part of a text that fits in one message to xenstored (XENSTORE_PAYLOAD_MAX) beside its path. */
+const CHUNK_BYTES = 3072;
+/** Layout of the records; one of another version is not read. */
+const VERSION = 1;
+
+export class XenstoreVmStore implements VmStore {
+  readonly #store: XenStore;
+
+  constructor(store: XenStore) {
+    this.#store = store;
+  }
+
+  async load(uuid: VmUuid): Promise<VmRecord | undefined> {
+    const chunks = await this.#store.transaction(async (tree) => {
+      const names = await listChildren(tree, `${ROOT}/${uuid}`);
+      return Promise.all(names.map((_name, index) => tree.find(`${ROOT}/${uuid}/${index}`)));
+    });
+    if (chunks.length === 0) return undefined;
+    return decodeRecord(chunks.join(''));
+  }
+
+  async save(uuid: VmUuid, record: VmRecord): Promise<void> {
+    const text = encodeRecord(record);
+    const count = Math.ceil(text.length / CHUNK_BYTES);
+    await this.#store.transaction(async (tree) => {
+      const root = `${ROOT}/${uuid}`;
+      if ((await tree.find(root)) === undefined) {
+        // Before anything secret is below: children inherit from it.
+        for (const path of [ROOT, root]) {
+          await tree.mkdir(path);
+          await tree.setPermissions(path, ownedBy(DOM0));
+        }
+      }
+      for (let index = 0; index < count; index += 1) {
+        await tree.write(
+          `${root}/${index}`,
+          text.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+        );
+      }
+      for (const name of await listChildren(tree, root)) {
+        if (Number(name) >= count) await tree.rm(`${root}/${name}`);
+      }
+    });
+  }
+
+  async remove(uuid: VmUuid): Promise<void> {
+    await this.#store.rm(`${ROOT}/${uuid}`);
+  }
+}
+
+/** Only ASCII: a character then is a byte, wherever the text is cut. */
+function encodeRecord(record: VmRecord): string {
+  return JSON.stringify({ version: VERSION, ...record }).replaceAll(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Undefined for a record of another version, or one that is damaged: the VM is then found by what Xen says alone. */
+function decodeRecord(text: string): VmRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isOurs =
+      typeof value === 'object' &&
+      value !== null &&
+      'version' in value &&
+      value.version === VERSION &&
+      'state' in value &&
+      'current' in value &&
+      'quickEnds' in value;
+    // Written by encodeRecord of this version, where only Dom0 writes.
+    return isOurs ? (value as unknown as VmRecord) : undefined;
+  } catch {
+    return undefined;
+  }
+}
