@@ -17,7 +17,7 @@ export function jestConfig({ name, lab = false, overrides = {} }) {
       '/dist/',
       '/build/',
       // An hour of emulation: `npm run test:all` runs them.
-      ...(process.env.XENOPS_LONG_LABS === '1' ? [] : ['\\.long\\.lab\\.ts$']),
+      ...(process.env.XENOPS_TEST_LONG === '1' ? [] : ['\\.long\\.lab\\.ts$']),
     ],
     modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
     transform: {

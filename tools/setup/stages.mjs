@@ -31,8 +31,13 @@ export const TEST_PACKAGES = [
   'libglib2.0-dev-bin',
   'libsystemd-dev',
   'python3-dbus',
+  'python3-gi',
+  'mypy',
+  'ruby',
   'ruby-dbus',
 ];
+/** What `npm run test:all` uses besides: a compiler of a gigabyte. */
+export const LONG_TEST_PACKAGES = ['ghc', 'libghc-dbus-dev'];
 
 /** A stage that failed, with what the user should know. */
 export class StageError extends Error {}

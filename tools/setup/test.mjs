@@ -11,6 +11,7 @@ import {
   ensureDebianPackages,
   ensureNodeModules,
   execute,
+  LONG_TEST_PACKAGES,
   main,
   resultsFolder,
   stage,
@@ -29,6 +30,8 @@ const labs = [
       ]
     : []),
 ];
+/** Lets tests run that take long, or need a compiler of a gigabyte. */
+const LONG = all ? { XENOPS_TEST_LONG: '1' } : {};
 const bin = (name) => path.join(workspace, 'node_modules/.bin', name);
 const NX_WARNING = 'No cached ProjectGraph is available';
 
@@ -112,7 +115,7 @@ await main(async () => {
   checkNode();
   await ensureNodeModules();
   if (!unitOnly) {
-    await ensureDebianPackages(TEST_PACKAGES);
+    await ensureDebianPackages([...TEST_PACKAGES, ...(all ? LONG_TEST_PACKAGES : [])]);
     await ensureAddon();
   }
   const sums = [
@@ -122,7 +125,7 @@ await main(async () => {
     await check('checking types and building', ensureBuilt),
     await check('linting', lint),
     // With everything set up, a tool that is missing is a failure and no reason to leave tests out.
-    await tests('unit tests', 'test', unitOnly ? {} : { XENOPS_TEST_ALL: '1' }),
+    await tests('unit tests', 'test', unitOnly ? {} : { XENOPS_TEST_ALL: '1', ...LONG }),
   ];
   if (!unitOnly) {
     if (!all) {
@@ -130,9 +133,7 @@ await main(async () => {
     }
     for (const lab of labs) {
       const title = `tests on real Xen: ${Object.values(lab).join(' with ')}`;
-      sums.push(
-        await tests(title, 'test:lab', { ...lab, ...(all ? { XENOPS_LONG_LABS: '1' } : {}) }),
-      );
+      sums.push(await tests(title, 'test:lab', { ...lab, ...LONG }));
     }
   }
   const total = (key) => sums.reduce((sum, each) => sum + each[key], 0);

@@ -25,7 +25,7 @@ import {
 } from '../runtime/index.ts';
 import { startPrivateBus, type PrivateBus } from './private-bus.test-helper.ts';
 import { temporaryFolder, type TemporaryFolder } from './temporary-folder.test-helper.ts';
-import { describeWith } from './toolchain.test-helper.ts';
+import { type Missing, describeWith } from './toolchain.test-helper.ts';
 
 /** A program to start. */
 export interface RelayCommand {
@@ -37,7 +37,7 @@ export interface RelayCommand {
 export interface RelayLanguage {
   readonly language: string;
   /** Why it cannot be tried here; undefined when it can. */
-  readonly missing: string | undefined;
+  readonly missing: Missing;
   /** Writes, and builds, the relay in an empty folder. */
   readonly prepare: (folder: string) => Promise<RelayCommand>;
 }

@@ -19,10 +19,14 @@ export function whyMissing(
   }
 }
 
-/** `describe`, or one whose tests are left out with the reason printed, unless everything must run. */
-export function describeWith(missing: string | undefined): typeof describe | typeof describe.skip {
-  if (missing === undefined || process.env['XENOPS_TEST_ALL'] === '1') return describe;
-  process.stderr.write(`left out: ${missing}\n`);
+/** Why tests cannot run: a tool is missing, or they are left out on purpose. */
+export type Missing = string | { readonly leftOut: string } | undefined;
+
+/** `describe`, or one whose tests are left out with the reason printed; a missing tool is a failure when everything must run. */
+export function describeWith(missing: Missing): typeof describe | typeof describe.skip {
+  if (missing === undefined) return describe;
+  if (typeof missing === 'string' && process.env['XENOPS_TEST_ALL'] === '1') return describe;
+  process.stderr.write(`left out: ${typeof missing === 'string' ? missing : missing.leftOut}\n`);
   return describe.skip;
 }
 
