@@ -11,6 +11,8 @@ export function jestConfig({ name, lab = false, overrides = {} }) {
       customExportConditions: ['@xenops/source', 'node', 'node-addons'],
     },
     extensionsToTreatAsEsm: ['.ts'],
+    // A machine may be slow; a test that takes longer hangs.
+    testTimeout: 30_000,
     testMatch: lab ? ['<rootDir>/**/*.lab.ts'] : ['<rootDir>/**/*.test.ts'],
     testPathIgnorePatterns: [
       '/node_modules/',
