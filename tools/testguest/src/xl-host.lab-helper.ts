@@ -5,8 +5,8 @@ import { askTestguest, buildTestguest } from './index.ts';
 
 /** Longest wait for one command under emulation. */
 const COMMAND_TIMEOUT_MS = 180_000;
-const FOLDER = '/root/testguest';
-export const DISK_IMAGE = '/root/testguest/disk.img';
+const FOLDER = '/var/tmp/testguest';
+export const DISK_IMAGE = '/var/tmp/testguest/disk.img';
 export const DISK_SECTORS = 4096;
 export const SECTOR_BYTES = 512;
 
