@@ -7,6 +7,15 @@ const RUN_TIMEOUT_MS = 1_800_000;
 /** Where `pushWorkspace` puts this package's compiled tests. */
 const TESTS_FOLDER = '/opt/xenops/packages/xenops-native/dist/lab';
 
+/** Under emulation Xen now and then lets an HVM guest run with the host's registers, and it spins or dies: not for every day. */
+const isLong = process.env['XENOPS_TEST_LONG'] === '1';
+const HVM = isLong ? [['boots an HVM guest', 'hvm-in-dom0.js'] as const] : [];
+if (!isLong) {
+  process.stderr.write(
+    'left out: an HVM guest, which emulation hangs now and then; test:all boots it\n',
+  );
+}
+
 describe('the addon on real Xen', () => {
   let lab: Lab;
 
@@ -23,7 +32,7 @@ describe('the addon on real Xen', () => {
     ['does to real domains what the verbs say', 'verbs-in-dom0.js'],
     ['shares memory and event channels with guests', 'rings-in-dom0.js'],
     ['builds and boots guests, with kernels from a cache', 'builds-in-dom0.js'],
-    ['boots an HVM guest', 'hvm-in-dom0.js'],
+    ...HVM,
     ['saves and restores guests at work', 'saves-in-dom0.js'],
   ])(
     '%s, and leaves no domain behind',
