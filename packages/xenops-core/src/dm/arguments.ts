@@ -1,6 +1,6 @@
 /** The command line of qemu, as libxl 4.17 builds it (libxl_dm.c, libxl__build_device_model_args_new). Pure. */
 import { ConfigError } from '../errors.ts';
-import { parseDiskName } from '../devices/disk-number.ts';
+import { diskNumber, parseDiskName } from '../devices/disk-number.ts';
 import { mibFromKibUp } from '../units.ts';
 import type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
 
@@ -100,7 +100,7 @@ function diskArguments(disk: EmulatedDisk): readonly string[] {
   const file =
     disk.path === '' ? '' : `,file=${option(disk.path)},format=${formatName(disk.format)}`;
   if (disk.isCdrom) {
-    const id = driveId(ideNumber(index));
+    const id = driveId(diskNumber({ bus: 'hd', disk: index, partition: 0 }));
     return [
       ...['-drive', `if=none,readonly=on,id=${id}${file}`],
       '-device',
@@ -119,9 +119,6 @@ function diskArguments(disk: EmulatedDisk): readonly string[] {
   if (disk.readOnly) throw bad(`the disk ${disk.vdev}: an emulated IDE disk cannot be read-only`);
   return ['-drive', `if=ide,index=${index},media=disk${file},cache=writeback`];
 }
-
-/** Number of an IDE drive as the toolstack names it (hda 768, hdb 832, hdc 5632, hdd 5696). */
-const ideNumber = (index: number): number => ((index < 2 ? 3 : 22) << 8) | ((index & 1) << 6);
 
 const onOff = (value: boolean): string => (value ? 'on' : 'off');
 
