@@ -22,6 +22,9 @@ const LETTERS = { alive: 'a', shutdown: 's', dying: 'd', absent: 'x' } as const 
   string
 >;
 
+/** Characters of what a daemon says that an error quotes. */
+const SAID_MAX = 1000;
+
 /** The daemon, its socket, and the stand-in for Xen that makes domains come and go. Disposing ends the process. */
 export class OracleHost implements StoreHost {
   readonly dom0: Connector;
@@ -42,14 +45,18 @@ export class OracleHost implements StoreHost {
         XENSTORED_RUNDIR: folder,
         XENSTORED_ROOTDIR: folder,
       },
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    daemon.stderr?.on('data', (chunk: Buffer) => {
+      said = `${said}${chunk.toString('latin1')}`.slice(-SAID_MAX);
     });
     const ready = daemon.stdio[3];
     if (!(ready instanceof Readable)) throw unusable(`${kind} has no pipe to be ready on`);
     await Promise.race([
       once(ready, 'data'),
-      once(daemon, 'exit').then(([status]) => {
-        throw unusable(`${kind} ended with ${String(status)} instead of listening`);
+      once(daemon, 'close').then(([status]) => {
+        throw unusable(`${kind} ended with ${String(status)} instead of listening: ${said.trim()}`);
       }),
     ]);
     return new OracleHost(folder, daemon);
