@@ -1,5 +1,5 @@
 /**
- * Who may call the database. The old service asked for the domain of a caller; on a bus of one host there is none, so
+ * Who may call the manager and its database. The old service asked for the domain of a caller; on a bus of one host there is none, so
  * that rights go by Unix user: root, and the members of one group. A guest reaches its own storage only through what
  * speaks for it, which is one of those.
  */
@@ -14,36 +14,51 @@ const CALLERS_MAX = 1024;
 
 /** The rights of callers, each asked for once: a unique name is never given twice by one bus. */
 export class CallerAccess implements Disposable {
+  readonly #bus: Bus;
   readonly #rule: AccessRule;
-  readonly #allowed = new Map<string, Promise<boolean>>();
+  readonly #what: string;
+  readonly #allowed = new Map<string, true | Promise<boolean>>();
   readonly #subscription: Disposable;
 
-  constructor(bus: Bus, rule: AccessRule) {
+  /** `what` is what callers are kept from, at the start of a sentence. */
+  constructor(bus: Bus, rule: AccessRule, what: string) {
+    this.#bus = bus;
     this.#rule = rule;
+    this.#what = what;
     // Another bus gives the same names to other callers.
     this.#subscription = bus.onStateChange(() => this.#allowed.clear());
   }
 
-  /** Throws the error reply AccessDenied unless the caller may do what it wants. */
-  async check(context: CallContext): Promise<void> {
-    if (await this.#isAllowed(context)) return;
-    throw new DbusError(
-      STANDARD_ERROR.accessDenied,
-      'The database is open to root and to the members of its group only',
-    );
+  /** Undefined for a caller that is known to be allowed; else rejects with AccessDenied unless it is. */
+  check(context: CallContext): Promise<void> | undefined {
+    const known = this.#allowed.get(context.sender);
+    // What we tell of our own accord is read by ourselves.
+    if (known === true || context.sender === this.#bus.uniqueName) return undefined;
+    return this.#refuse(known ?? this.#ask(context));
   }
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
   }
 
-  #isAllowed(context: CallContext): Promise<boolean> {
-    const known = this.#allowed.get(context.sender);
-    if (known !== undefined) return known;
+  async #refuse(isAllowed: Promise<boolean>): Promise<void> {
+    if (await isAllowed) return;
+    throw new DbusError(
+      STANDARD_ERROR.accessDenied,
+      `${this.#what} is open to root and to the members of its group only`,
+    );
+  }
+
+  #ask(context: CallContext): Promise<boolean> {
     if (this.#allowed.size >= CALLERS_MAX) this.#allowed.clear();
+    const { sender } = context;
     const asked = context.uid().then(this.#rule);
-    this.#allowed.set(context.sender, asked);
-    asked.catch(() => this.#allowed.delete(context.sender));
+    this.#allowed.set(sender, asked);
+    asked
+      .then((isAllowed) => {
+        if (isAllowed && this.#allowed.get(sender) === asked) this.#allowed.set(sender, true);
+      })
+      .catch(() => this.#allowed.delete(sender));
     return asked;
   }
 }

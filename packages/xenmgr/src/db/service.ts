@@ -18,7 +18,7 @@ export async function serveDatabase(
   database: Database,
   rule: AccessRule,
 ): Promise<AsyncDisposable> {
-  const access = new CallerAccess(bus, rule);
+  const access = new CallerAccess(bus, rule, 'The database');
   const exported = exportComCitrixXenclientDb(bus, OBJECT_PATH, handlers(database, access));
   const stop = async (): Promise<void> => {
     exported.unexport();

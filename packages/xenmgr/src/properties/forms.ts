@@ -31,3 +31,6 @@ export const TIMER_MODES: readonly string[] = [
   'no_missed_ticks_pending',
   'one_missed_tick_pending',
 ];
+
+/** One line, absolute, without `..`. */
+export const ABSOLUTE_PATH: RegExp = /^\/(?!(.*\/)?\.\.(\/|$))[^\u0000-\u001f\u007f]*$/;
