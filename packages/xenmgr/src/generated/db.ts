@@ -186,3 +186,8 @@ export interface ComCitrixXenclientDbHandlers {
 export function exportComCitrixXenclientDb(bus: rt.Bus, path: string, handlers: ComCitrixXenclientDbHandlers): rt.Exported<ComCitrixXenclientDbSignals, ComCitrixXenclientDbProperties> {
   return bus.objects.export(path, ComCitrixXenclientDbDescription, handlers);
 }
+
+/** `com.citrix.xenclient.db` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientDb(handlers: ComCitrixXenclientDbHandlers): rt.Implemented<ComCitrixXenclientDbSignals, ComCitrixXenclientDbProperties> {
+  return { description: ComCitrixXenclientDbDescription, implementation: handlers };
+}

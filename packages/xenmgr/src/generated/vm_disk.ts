@@ -264,51 +264,51 @@ export interface ComCitrixXenclientVmdiskHandlers {
   readonly properties: {
     /** Name of the VM that is the back-end. Empty; setting it fails. */
     readonly 'backend-name': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Uuid of the VM that is the back-end. Empty; setting it fails. */
     readonly 'backend-uuid': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** disk or cdrom. */
     readonly devtype: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** A disabled disk is left out of the guest. Default: true. */
     readonly enabled: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VHD image has the hash of a key. Default: false. */
     readonly 'encryption-key-set': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Class of a disk that a synchroniser manages: empty, system, application or user. Default: empty. */
     readonly 'managed-disktype': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** r for read-only, w for writable. */
     readonly mode: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The file or device behind the disk. A VHD image whose file is missing is left out of the guest. */
     readonly 'phys-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** What is behind the disk: file, phy, qcow, vdi, aio, vhd or raw. */
     readonly 'phys-type': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Never delete what is behind the disk together with it. Default: false. */
     readonly shared: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -316,21 +316,21 @@ export interface ComCitrixXenclientVmdiskHandlers {
      * or scripted-no-snapshot. Default: none.
      */
     readonly snapshot: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Size of the VHD image in bytes, 0 when unknown. */
     readonly 'utilization-bytes': {
-      get(context?: rt.CallContext): rt.Awaitable<bigint>;
+      get(context: rt.CallContext): rt.Awaitable<bigint>;
     };
     /** Name of the disk in the guest, such as hda; hdc is the CD drive. */
     readonly 'virt-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Size of the disk in MiB, 0 when unknown. */
     readonly 'virtual-size-mb': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
   };
 }
@@ -338,4 +338,9 @@ export interface ComCitrixXenclientVmdiskHandlers {
 /** Serves `com.citrix.xenclient.vmdisk` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientVmdisk(bus: rt.Bus, path: string, handlers: ComCitrixXenclientVmdiskHandlers): rt.Exported<ComCitrixXenclientVmdiskSignals, ComCitrixXenclientVmdiskProperties> {
   return bus.objects.export(path, ComCitrixXenclientVmdiskDescription, handlers);
+}
+
+/** `com.citrix.xenclient.vmdisk` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientVmdisk(handlers: ComCitrixXenclientVmdiskHandlers): rt.Implemented<ComCitrixXenclientVmdiskSignals, ComCitrixXenclientVmdiskProperties> {
+  return { description: ComCitrixXenclientVmdiskDescription, implementation: handlers };
 }

@@ -125,31 +125,31 @@ export interface ComCitrixXenclientVmnicHandlers {
   readonly properties: {
     /** Name of the VM that is the back-end, when backend-uuid is empty. Default: empty. */
     readonly 'backend-name': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Uuid of the VM that is the back-end. Default: empty. */
     readonly 'backend-uuid': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** A disabled interface is left out of the guest. Default: true. */
     readonly enabled: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Configured MAC address, or auto. Default: auto. */
     readonly mac: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** MAC address in use. Error 222 when the interface is gone. */
     readonly 'mac-actual': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Emulated card, where a stub domain is used. Default: e1000. */
     readonly model: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -157,12 +157,12 @@ export interface ComCitrixXenclientVmnicHandlers {
      * brshared, brwireless and brinternal are understood, too. Default: /wired/0/bridged.
      */
     readonly network: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Show the interface as a wireless one; not to Linux guests. Default: false. */
     readonly 'wireless-driver': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -171,4 +171,9 @@ export interface ComCitrixXenclientVmnicHandlers {
 /** Serves `com.citrix.xenclient.vmnic` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientVmnic(bus: rt.Bus, path: string, handlers: ComCitrixXenclientVmnicHandlers): rt.Exported<ComCitrixXenclientVmnicSignals, ComCitrixXenclientVmnicProperties> {
   return bus.objects.export(path, ComCitrixXenclientVmnicDescription, handlers);
+}
+
+/** `com.citrix.xenclient.vmnic` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientVmnic(handlers: ComCitrixXenclientVmnicHandlers): rt.Implemented<ComCitrixXenclientVmnicSignals, ComCitrixXenclientVmnicProperties> {
+  return { description: ComCitrixXenclientVmnicDescription, implementation: handlers };
 }

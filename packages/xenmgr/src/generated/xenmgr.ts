@@ -150,6 +150,11 @@ export function exportComCitrixXenclientPolicy(bus: rt.Bus, path: string, handle
   return bus.objects.export(path, ComCitrixXenclientPolicyDescription, handlers);
 }
 
+/** `com.citrix.xenclient.policy` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientPolicy(handlers: ComCitrixXenclientPolicyHandlers): rt.Implemented<ComCitrixXenclientPolicySignals, ComCitrixXenclientPolicyProperties> {
+  return { description: ComCitrixXenclientPolicyDescription, implementation: handlers };
+}
+
 /** The signals of `com.citrix.xenclient.xenmgr` with their arguments. */
 export interface ComCitrixXenclientXenmgrSignals {
   /** Another VM, or none, has a CD drive now. Sent at most once a second for each drive. */
@@ -567,6 +572,11 @@ export function exportComCitrixXenclientXenmgr(bus: rt.Bus, path: string, handle
   return bus.objects.export(path, ComCitrixXenclientXenmgrDescription, handlers);
 }
 
+/** `com.citrix.xenclient.xenmgr` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgr(handlers: ComCitrixXenclientXenmgrHandlers): rt.Implemented<ComCitrixXenclientXenmgrSignals, ComCitrixXenclientXenmgrProperties> {
+  return { description: ComCitrixXenclientXenmgrDescription, implementation: handlers };
+}
+
 /** The signals of `com.citrix.xenclient.xenmgr.config` with their arguments. */
 export interface ComCitrixXenclientXenmgrConfigSignals {
 }
@@ -813,7 +823,7 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
      * next start of the host service (base rules) or of a VM (its rules).
      */
     readonly 'argo-firewall': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -821,7 +831,7 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
      * next start or stop of a VM.
      */
     readonly 'argo-hosts-file': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -829,7 +839,7 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
      * running VMs. Default: true (migration 29 stores false).
      */
     readonly 'autolock-cd-drives': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -837,52 +847,52 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
      * xenmgr start.
      */
     readonly autostart: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Do not compare the hashes of measured disks. Missing hashes are still computed. Default: false. */
     readonly 'bypass-sha1sum-checks': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /**
      * The user interface may offer disks that forget their changes at reboot. Default: false. Fails when
      * the description of the product is missing.
      */
     readonly 'configurable-save-changes-across-reboots': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** For the user interface: connecting to remote desktops is allowed. Default: true. */
     readonly 'connect-remote-desktop-allowed': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Intended memory of Dom0 in MiB, 0 for none. Stored only; nothing applies it. Default: 256. */
     readonly 'dom0-mem-target-mib': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** SSH into Dom0 over Argo. Setting it restarts that SSH server. Default: true. */
     readonly 'enable-argo-ssh': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Dom0 takes part in networking. Default: true. Takes effect: next set-up of the network of Dom0. */
     readonly 'enable-dom0-networking': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** SSH into Dom0 from outside. Setting it restarts the SSH server. Default: true. */
     readonly 'enable-ssh': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Networking of Dom0 and of the network domain is off; for other daemons. Default: false. */
     readonly 'guest-only-networking': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Directory with the CD images. Default: /storage/isos. */
     readonly 'iso-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -890,12 +900,12 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
      * reboot or nothing; any other text is stored as nothing. Default: forced-shutdown.
      */
     readonly 'measure-fail-action': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The update manager may upgrade over the air. Default: true. */
     readonly 'ota-upgrades-allowed': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -903,7 +913,7 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
      * /config/platform-crypto-keys. Takes effect: next boot of a VM.
      */
     readonly 'platform-crypto-key-dirs': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -911,38 +921,38 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
      * effect: next automatic start.
      */
     readonly 'pvm-autostart-delay': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Secondary GPUs are listed and may be given to VMs. Default: false. */
     readonly 'secondary-gpu-pt': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /**
      * Seconds to wait after the automatic start of any other VM. Default: 0. Takes effect: next automatic
      * start.
      */
     readonly 'svm-autostart-delay': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** A network domain is used. Always true. */
     readonly 'use-networking-domain': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** VMs may be created. Otherwise creation fails with error 220. Default: true. */
     readonly 'vm-creation-allowed': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** VMs may be deleted. Otherwise deletion fails with error 220. Default: true. */
     readonly 'vm-deletion-allowed': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Seconds to wait for the diagnostics of guests. Default: 180. */
     readonly 'xc-diag-timeout': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -951,6 +961,11 @@ export interface ComCitrixXenclientXenmgrConfigHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.config` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrConfig(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrConfigHandlers): rt.Exported<ComCitrixXenclientXenmgrConfigSignals, ComCitrixXenclientXenmgrConfigProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrConfigDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.config` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrConfig(handlers: ComCitrixXenclientXenmgrConfigHandlers): rt.Implemented<ComCitrixXenclientXenmgrConfigSignals, ComCitrixXenclientXenmgrConfigProperties> {
+  return { description: ComCitrixXenclientXenmgrConfigDescription, implementation: handlers };
 }
 
 /** The signals of `com.citrix.xenclient.xenmgr.config.ui` with their arguments. */
@@ -1154,7 +1169,7 @@ export interface ComCitrixXenclientXenmgrConfigUiHandlers {
   readonly properties: {
     /** Seconds without input after which the host sleeps, 0 for never. Default: 0. Takes effect: within 30 s. */
     readonly 'idle-time-threshold': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1162,69 +1177,69 @@ export interface ComCitrixXenclientXenmgrConfigUiHandlers {
      * config_changed and language_changed. Default: en-us.
      */
     readonly language: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: advanced settings of VMs may be changed. Default: true. */
     readonly 'modify-advanced-vm-settings': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: service VMs may be changed. Default: true. */
     readonly 'modify-services': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: settings may be changed. Default: true. */
     readonly 'modify-settings': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: USB devices may be assigned. Default: true. */
     readonly 'modify-usb-settings': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Duration of pointer trails in milliseconds. Default: 0. */
     readonly 'pointer-trail-timeout': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: warn about measured boot. Default: true. */
     readonly 'show-mboot-warning': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: say so when a VM has no disk. Default: true. */
     readonly 'show-msg-on-no-disk': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: show a hint when a VM starts. Default: true. */
     readonly 'show-msg-on-vm-start': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: warn of missing PV drivers when a VM starts. Default: true. */
     readonly 'show-msg-on-vm-start-tools-warning': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the user interface: warn of missing PV drivers. Default: true. */
     readonly 'show-tools-warning': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The languages that language can be set to. */
     readonly 'supported-languages': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly string[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly string[]>;
     };
     /**
      * The mouse switches between VMs at the edges of the screen. Default: true. Takes effect: when the
      * input server reads it.
      */
     readonly 'switcher-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1232,7 +1247,7 @@ export interface ComCitrixXenclientXenmgrConfigUiHandlers {
      * reads it.
      */
     readonly 'switcher-keyboard-follows-mouse': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1240,7 +1255,7 @@ export interface ComCitrixXenclientXenmgrConfigUiHandlers {
      * reads it.
      */
     readonly 'switcher-resistance': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1248,22 +1263,22 @@ export interface ComCitrixXenclientXenmgrConfigUiHandlers {
      * rereads it.
      */
     readonly 'switcher-self-switch-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Ctrl+Alt+R opens the report screen. Default: true. Takes effect: when the input server reads it. */
     readonly 'switcher-status-report-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Layout of the user interface. Default: empty. */
     readonly 'view-type': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Background of the user interface. Default: images/wallpapers/s9.png. */
     readonly wallpaper: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -1272,6 +1287,11 @@ export interface ComCitrixXenclientXenmgrConfigUiHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.config.ui` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrConfigUi(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrConfigUiHandlers): rt.Exported<ComCitrixXenclientXenmgrConfigUiSignals, ComCitrixXenclientXenmgrConfigUiProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrConfigUiDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.config.ui` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrConfigUi(handlers: ComCitrixXenclientXenmgrConfigUiHandlers): rt.Implemented<ComCitrixXenclientXenmgrConfigUiSignals, ComCitrixXenclientXenmgrConfigUiProperties> {
+  return { description: ComCitrixXenclientXenmgrConfigUiDescription, implementation: handlers };
 }
 
 /** The signals of `com.citrix.xenclient.xenmgr.diag` with their arguments. */
@@ -1469,6 +1489,11 @@ export function exportComCitrixXenclientXenmgrDiag(bus: rt.Bus, path: string, ha
   return bus.objects.export(path, ComCitrixXenclientXenmgrDiagDescription, handlers);
 }
 
+/** `com.citrix.xenclient.xenmgr.diag` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrDiag(handlers: ComCitrixXenclientXenmgrDiagHandlers): rt.Implemented<ComCitrixXenclientXenmgrDiagSignals, ComCitrixXenclientXenmgrDiagProperties> {
+  return { description: ComCitrixXenclientXenmgrDiagDescription, implementation: handlers };
+}
+
 /** The signals of `com.citrix.xenclient.xenmgr.guestreq` with their arguments. */
 export interface ComCitrixXenclientXenmgrGuestreqSignals {
   /** A guest asked for the attention of the user. */
@@ -1555,6 +1580,11 @@ export function exportComCitrixXenclientXenmgrGuestreq(bus: rt.Bus, path: string
   return bus.objects.export(path, ComCitrixXenclientXenmgrGuestreqDescription, handlers);
 }
 
+/** `com.citrix.xenclient.xenmgr.guestreq` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrGuestreq(handlers: ComCitrixXenclientXenmgrGuestreqHandlers): rt.Implemented<ComCitrixXenclientXenmgrGuestreqSignals, ComCitrixXenclientXenmgrGuestreqProperties> {
+  return { description: ComCitrixXenclientXenmgrGuestreqDescription, implementation: handlers };
+}
+
 /** The signals of `com.citrix.xenclient.xenmgr.testing` with their arguments. */
 export interface ComCitrixXenclientXenmgrTestingSignals {
 }
@@ -1634,6 +1664,11 @@ export interface ComCitrixXenclientXenmgrTestingHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.testing` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrTesting(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrTestingHandlers): rt.Exported<ComCitrixXenclientXenmgrTestingSignals, ComCitrixXenclientXenmgrTestingProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrTestingDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.testing` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrTesting(handlers: ComCitrixXenclientXenmgrTestingHandlers): rt.Implemented<ComCitrixXenclientXenmgrTestingSignals, ComCitrixXenclientXenmgrTestingProperties> {
+  return { description: ComCitrixXenclientXenmgrTestingDescription, implementation: handlers };
 }
 
 /** The signals of `com.citrix.xenclient.xenmgr.unrestricted` with their arguments. */
@@ -1737,4 +1772,9 @@ export interface ComCitrixXenclientXenmgrUnrestrictedHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.unrestricted` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrUnrestricted(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrUnrestrictedHandlers): rt.Exported<ComCitrixXenclientXenmgrUnrestrictedSignals, ComCitrixXenclientXenmgrUnrestrictedProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrUnrestrictedDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.unrestricted` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrUnrestricted(handlers: ComCitrixXenclientXenmgrUnrestrictedHandlers): rt.Implemented<ComCitrixXenclientXenmgrUnrestrictedSignals, ComCitrixXenclientXenmgrUnrestrictedProperties> {
+  return { description: ComCitrixXenclientXenmgrUnrestrictedDescription, implementation: handlers };
 }

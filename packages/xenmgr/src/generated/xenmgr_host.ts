@@ -708,124 +708,124 @@ export interface ComCitrixXenclientXenmgrHostHandlers {
   readonly properties: {
     /** The host has Intel AMT. */
     readonly 'amt-capable': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Memory in MiB that a new VM can have. */
     readonly 'avail-mem': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Version of the BIOS. */
     readonly 'bios-revision': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /**
      * Build of the product, with the keys version, build, branch, build_date_time, tools, release and
      * edition.
      */
     readonly 'build-info': {
-      get(context?: rt.CallContext): rt.Awaitable<ReadonlyMap<string, string>>;
+      get(context: rt.CallContext): rt.Awaitable<ReadonlyMap<string, string>>;
     };
     /** Recording device. Default: 00-00. */
     readonly 'capture-pcm': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Number of physical CPUs. */
     readonly 'cpu-count': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** MAC address of the wired interface, empty without one. */
     readonly 'eth0-mac': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Model of the wired interface, empty without one. */
     readonly 'eth0-model': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Memory in MiB that Xen has not given to any domain. */
     readonly 'free-mem': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Free storage in MiB. */
     readonly 'free-storage': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** The licence is valid. Default: true. */
     readonly 'is-licensed': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** The host is a laptop. Default: false. */
     readonly laptop: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Measured boot is configured. */
     readonly 'measured-boot-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** The measured boot succeeded. */
     readonly 'measured-boot-successful': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Product name of the host. */
     readonly model: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Model of the CPU. */
     readonly 'physical-cpu-model': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Model of the graphics card. */
     readonly 'physical-gpu-model': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Playback device. Default: 00-00. */
     readonly 'playback-pcm': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The host was booted with safe graphics. */
     readonly 'safe-graphics': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Serial number of the host. */
     readonly serial: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Power state of the host: idle, shutdowning, rebooting, sleeping or hibernating. Default: idle. */
     readonly state: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Intel AMT may be given to VMs. Default: false. */
     readonly 'system-amt-pt': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Physical memory in MiB. */
     readonly 'total-mem': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Size of the storage in MiB. */
     readonly 'total-storage': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /**
      * The user interface is ready. Setting it the first time switches to the fallback VM when nothing has
      * the focus; it cannot be cleared. Default: false.
      */
     readonly 'ui-ready': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Manufacturer of the host. */
     readonly vendor: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** MAC address of the wireless interface, empty without one. */
     readonly 'wireless-mac': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Model of the wireless interface, empty without one. */
     readonly 'wireless-model': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
   };
 }
@@ -833,6 +833,11 @@ export interface ComCitrixXenclientXenmgrHostHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.host` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrHost(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrHostHandlers): rt.Exported<ComCitrixXenclientXenmgrHostSignals, ComCitrixXenclientXenmgrHostProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrHostDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.host` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrHost(handlers: ComCitrixXenclientXenmgrHostHandlers): rt.Implemented<ComCitrixXenclientXenmgrHostSignals, ComCitrixXenclientXenmgrHostProperties> {
+  return { description: ComCitrixXenclientXenmgrHostDescription, implementation: handlers };
 }
 
 /** The signals of `com.citrix.xenclient.xenmgr.installer` with their arguments. */
@@ -956,6 +961,11 @@ export function exportComCitrixXenclientXenmgrInstaller(bus: rt.Bus, path: strin
   return bus.objects.export(path, ComCitrixXenclientXenmgrInstallerDescription, handlers);
 }
 
+/** `com.citrix.xenclient.xenmgr.installer` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrInstaller(handlers: ComCitrixXenclientXenmgrInstallerHandlers): rt.Implemented<ComCitrixXenclientXenmgrInstallerSignals, ComCitrixXenclientXenmgrInstallerProperties> {
+  return { description: ComCitrixXenclientXenmgrInstallerDescription, implementation: handlers };
+}
+
 /** The signals of `com.citrix.xenclient.xenmgr.powersettings` with their arguments. */
 export interface ComCitrixXenclientXenmgrPowersettingsSignals {
 }
@@ -1075,4 +1085,9 @@ export interface ComCitrixXenclientXenmgrPowersettingsHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.powersettings` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrPowersettings(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrPowersettingsHandlers): rt.Exported<ComCitrixXenclientXenmgrPowersettingsSignals, ComCitrixXenclientXenmgrPowersettingsProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrPowersettingsDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.powersettings` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrPowersettings(handlers: ComCitrixXenclientXenmgrPowersettingsHandlers): rt.Implemented<ComCitrixXenclientXenmgrPowersettingsSignals, ComCitrixXenclientXenmgrPowersettingsProperties> {
+  return { description: ComCitrixXenclientXenmgrPowersettingsDescription, implementation: handlers };
 }

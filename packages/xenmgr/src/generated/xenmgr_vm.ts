@@ -1768,7 +1768,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
   readonly properties: {
     /** Give an HVM guest ACPI tables. Default: false. Takes effect: next boot. */
     readonly acpi: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1776,11 +1776,11 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * guests always report 0.
      */
     readonly 'acpi-state': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Give the guest the ACPI table (SLIC) of the host. Default: false. Takes effect: next boot. */
     readonly 'acpi-table': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1789,36 +1789,36 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * boot.
      */
     readonly 'amt-pt': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Virtual APIC. Default: false. Takes effect: next boot. */
     readonly apic: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Give the domain an Argo device. Default: false. Takes effect: next boot. */
     readonly argo: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Enforce the authentication of UEFI variables. Default: true. Takes effect: next boot. */
     readonly authenforce: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Resume the guest as soon as it reports ACPI state 3. Default: false. */
     readonly 'auto-s3-wake': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM waits to be started automatically, for instance for the user to authenticate. Default: false. */
     readonly 'autostart-pending': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Firmware of an HVM guest, such as seabios or ovmf. Default: seabios. Takes effect: next boot. */
     readonly bios: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1826,7 +1826,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * means cd. Takes effect: next boot.
      */
     readonly boot: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1834,7 +1834,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * written a value to it, or after 60 s. Empty for none. Default: empty. Takes effect: next boot.
      */
     readonly 'boot-sentinel': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1842,12 +1842,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * running guest, too. Default: empty.
      */
     readonly cd: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Kernel command line of a PV guest, one line. Default: empty. Takes effect: next boot. */
     readonly 'cmd-line': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1855,17 +1855,17 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * hibernate or shut down. Default: false.
      */
     readonly 'control-platform-power-state': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Cores of each virtual socket; 0 means all of them in one. Default: 0. Takes effect: next boot. */
     readonly 'cores-per-socket': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** CPUID masks, separated by ";". Default: empty. Takes effect: next boot. */
     readonly cpuid: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1873,7 +1873,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * platform-crypto-key-dirs. Default: empty. Takes effect: next boot.
      */
     readonly 'crypto-key-dirs': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1881,7 +1881,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * and it is not started automatically. Empty for none. Default: empty.
      */
     readonly 'crypto-user': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1889,11 +1889,11 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * when the dependencies are circular.
      */
     readonly dependencies: {
-      get(context?: rt.CallContext): rt.Awaitable<readonly string[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly string[]>;
     };
     /** Free text. Default: empty. */
     readonly description: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1901,19 +1901,19 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * Default: empty, which means VNC. Takes effect: next boot.
      */
     readonly display: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Domid, -1 when the VM is not running. */
     readonly domid: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /**
      * The guest may read its own storage of the database. Default: false. Takes effect: next connection of
      * the guest to the D-Bus proxy.
      */
     readonly 'domstore-read-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1921,17 +1921,17 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * effect: next connection of the guest to the D-Bus proxy.
      */
     readonly 'domstore-write-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Progress of a transfer, shown by the user interface. Emits vm_transfer_changed. Default: 0. */
     readonly 'download-progress': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Further options for the device model, separated by ";". Default: empty. Takes effect: next boot. */
     readonly 'extra-hvm': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1939,12 +1939,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * later wins. Default: empty. Takes effect: next boot.
      */
     readonly 'extra-xenvm': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** XSM label of the domain. Default: empty. Takes effect: next boot. */
     readonly 'flask-label': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1953,7 +1953,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * automatically. Default: empty. Takes effect: next boot.
      */
     readonly gpu: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1961,7 +1961,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * next start of the host service.
      */
     readonly 'greedy-pciback-bind': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1969,12 +1969,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * effect: next boot.
      */
     readonly hap: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Emulated disk controller, ide or ahci. Default: ide. Takes effect: next boot. */
     readonly hdtype: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -1982,21 +1982,21 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * begins. Default: false.
      */
     readonly hibernated: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Not shown in the switcher on screen. Default: false. */
     readonly 'hidden-in-switcher': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Not shown in the list of the user interface. Default: false. */
     readonly 'hidden-in-ui': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Virtual HPET. Default: true. Takes effect: next boot. */
     readonly hpet: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2004,17 +2004,17 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * Takes effect: next boot.
      */
     readonly 'icbinn-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Path of the icon, relative to /usr/lib/xui. Default: empty. */
     readonly 'image-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** XSM label of the domain while it is built. Default: empty. Takes effect: next boot. */
     readonly 'init-flask-label': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2022,7 +2022,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * effect: next boot.
      */
     readonly initrd: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2030,12 +2030,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * [disk[,partition]:]path. Default: empty. Takes effect: next boot.
      */
     readonly 'initrd-extract': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Start the VM again whenever it shuts down. Default: false. */
     readonly 'keep-alive': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2043,7 +2043,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * next boot.
      */
     readonly kernel: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2051,103 +2051,103 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * guests only. Default: empty. Takes effect: next boot.
      */
     readonly 'kernel-extract': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: require complete label information for the VM. Default: false. */
     readonly 'display-handler-strict': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: path of the icon, the same setting as image-path. */
     readonly image_path_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: long label. Default: empty. */
     readonly long_form_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: short label used when the long one does not fit. Default: empty. */
     readonly short_form_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: label colour. Default: empty. */
     readonly text_color_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: width of the border. Not used. Default: 0. */
     readonly border_width_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: height of the border. Not used. Default: 0. */
     readonly border_height_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: create a display object for the VM. Default: false. Takes effect: next boot. */
     readonly vglass_enabled: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: window mode, 1 seamless, 2 windowed, 4 pinned. Default: 0. */
     readonly mosaic_mode: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window position x. Default: 0. */
     readonly windowed_x: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window position y. Default: 0. */
     readonly windowed_y: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window width. Default: 0. */
     readonly windowed_w: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window height. Default: 0. */
     readonly windowed_h: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: primary decoration colour. RGB text. Default: empty. */
     readonly primary_domain_color: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: secondary decoration colour. RGB text. Default: empty. */
     readonly secondary_domain_color: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: whether the window mode may change. Default: false. */
     readonly mosaic_vm_enabled: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** MAC address of the interface with the lowest id, empty without one. */
     readonly mac: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /**
      * The stored hashes of the disks are checked before each boot; a missing hash of disk 0 is computed
      * first. Default: false.
      */
     readonly measured: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Memory at start, in MiB. Default: 0. Takes effect: next boot. */
     readonly memory: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2155,7 +2155,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * 0 or less removes it. Default: the value of memory. Takes effect: next boot; ballooning at once.
      */
     readonly 'memory-min': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2163,16 +2163,16 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * next boot.
      */
     readonly 'memory-static-max': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Present balloon target in MiB, 0 when the VM is not running. */
     readonly 'memory-target': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Display name. Default: empty. */
     readonly name: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2181,12 +2181,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * false, and gpu as hdx when PV drivers are installed. Default: false.
      */
     readonly 'native-experience': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Nested virtualisation. Default: false. Takes effect: next boot. */
     readonly nestedhvm: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2195,12 +2195,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * effect: next boot.
      */
     readonly notify: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Show the NX bit. Default: false. Takes effect: next boot. */
     readonly nx: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2208,7 +2208,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * start). Default: false. Takes effect: next boot.
      */
     readonly 'oem-acpi-features': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2216,7 +2216,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * Linux guests get no wireless interface. Default: unknown. Takes effect: next boot.
      */
     readonly os: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2224,42 +2224,42 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * the VM belongs to no appliance. Default: false. Takes effect: next boot.
      */
     readonly 'ovf-transport-iso': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PAE. Default: false. Takes effect: next boot. */
     readonly pae: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** A range of I/O ports given to the guest, start-end. Default: empty. Takes effect: next boot. */
     readonly 'passthrough-io': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** A range of memory-mapped I/O given to the guest, start-end. Default: empty. Takes effect: next boot. */
     readonly 'passthrough-mmio': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may play sound. Default: true. Takes effect: next boot. */
     readonly 'policy-audio-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may record sound. Default: true. Takes effect: next boot. */
     readonly 'policy-audio-recording': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may use the physical CD drives. Default: true. Takes effect: next boot. */
     readonly 'policy-cd-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may burn CDs. Default: true. Takes effect: next boot. */
     readonly 'policy-cd-recording': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2267,12 +2267,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * set it again. Default: true.
      */
     readonly 'policy-modify-vm-settings': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The PrintScreen key works. Default: true. */
     readonly 'policy-print-screen': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2280,7 +2280,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * next boot.
      */
     readonly 'policy-wired-networking': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2288,7 +2288,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * Takes effect: next boot.
      */
     readonly 'policy-wireless-networking': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2296,37 +2296,37 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * installed but disabled.
      */
     readonly 'portica-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** The service for seamless applications is installed in the guest. Default: false. */
     readonly 'portica-installed': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Leave the VM in state rebooted instead of starting it again. Default: false. */
     readonly 'preserve-on-reboot': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Disk space that the VM uses, in MiB. */
     readonly 'private-space': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /**
      * Network interfaces without a back-end of their own use this VM; the first such VM counts. Default:
      * false.
      */
     readonly 'provides-default-network-backend': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM that is shown when nothing better can be; the first such VM counts. Default: false. */
     readonly 'provides-graphics-fallback': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM is a network driver domain. Default: false. Takes effect: next boot. */
     readonly 'provides-network-backend': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2334,42 +2334,42 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * the host service, too. Default: false.
      */
     readonly 'pv-addons': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Version of the PV drivers: major.minor.micro.build. Default: empty. */
     readonly 'pv-addons-version': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Program of the device model. Default: /opt/xensource/libexec/qemu-dm-wrapper. Takes effect: next boot. */
     readonly 'qemu-dm-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Seconds in which the device model must start. Default: 30. Takes effect: next boot. */
     readonly 'qemu-dm-timeout': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM may be started automatically. Default: true. */
     readonly ready: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Realm of a synchroniser. Default: empty. */
     readonly realm: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Limit the colour depths of the emulated card. Default: false. Takes effect: next boot. */
     readonly 'restrict-display-depth': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Limit the resolutions of the emulated card. Default: false. Takes effect: next boot. */
     readonly 'restrict-display-res': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2378,7 +2378,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-insteadof-start': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2387,7 +2387,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * none.
      */
     readonly 'run-on-acpi-state-change': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2396,7 +2396,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-on-state-change': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2405,7 +2405,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-post-create': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2414,7 +2414,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * call. Empty for none.
      */
     readonly 'run-pre-boot': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2422,7 +2422,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * is the path of a program or rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-pre-delete': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2430,7 +2430,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * Default: pv. Takes effect: next sleep of the host.
      */
     readonly 's3-mode': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2438,7 +2438,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * snapshot. Default: pv. Takes effect: next hibernation of the host.
      */
     readonly 's4-mode': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2446,33 +2446,33 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * next start of the switcher.
      */
     readonly 'seamless-id': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Slot of the VM beyond the left edge of the screen, -1 for none. */
     readonly 'seamless-mouse-left': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Slot of the VM beyond the right edge of the screen, -1 for none. */
     readonly 'seamless-mouse-right': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /**
      * The VM takes part in the traffic of seamless applications. Always false for service VMs. Default: as
      * the product is configured.
      */
     readonly 'seamless-traffic': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** UEFI secure boot. Default: false. Takes effect: next boot. */
     readonly secureboot: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Serial port of an HVM guest, such as pty. Default: empty. Takes effect: next boot. */
     readonly serial: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2480,12 +2480,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * or hidden-in-switcher.
      */
     readonly 'show-switcher': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Order of stopping at shutdown of the host: higher values first, equal ones together. Default: 0. */
     readonly 'shutdown-priority': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2493,12 +2493,12 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * one. Default: 0.
      */
     readonly slot: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Emulated sound card, as the device model calls it. Default: empty, no sound. Takes effect: next boot. */
     readonly sound: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2506,7 +2506,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * next boot.
      */
     readonly 'start-from-suspend-image': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2514,7 +2514,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * Default: false. Takes effect: next start of the host service.
      */
     readonly 'start-on-boot': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2522,7 +2522,7 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * service.
      */
     readonly 'start-on-boot-priority': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2530,21 +2530,21 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * the user missing.
      */
     readonly state: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Run the device model in a stub domain. Default: false. Takes effect: next boot. */
     readonly stubdom: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** XSM label of the stub domain. Default: empty. Takes effect: next boot. */
     readonly 'stubdom-flask-label': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Id of the VM at a synchroniser. Default: empty. */
     readonly 'sync-uuid': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2552,76 +2552,76 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * next boot.
      */
     readonly 'time-offset': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Timer mode of an HVM guest. Default: no_delay_for_missed_ticks. Takes effect: next boot. */
     readonly 'timer-mode': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Start the network back-ends first. When one does not come up the VM is not started. Default: false. */
     readonly 'track-dependencies': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Type of the VM: pvm and svm for user VMs, any other text for a service VM. Default: svm. */
     readonly type: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Give new USB devices to this VM while it has the focus. Default: true. */
     readonly 'usb-auto-passthrough': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may talk to the USB daemon. Default: false. */
     readonly 'usb-control': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PV USB. Default: true. Takes effect: next boot. */
     readonly 'usb-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Give all free USB devices to this VM when it starts. Default: false. */
     readonly 'usb-grab-devices': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The uuid with dashes. */
     readonly uuid: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Number of virtual CPUs. Default: 0, which means 1. Takes effect: next boot. */
     readonly vcpus: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Video memory in MiB. Default: 0, which means 16 for HVM guests. Takes effect: next boot. */
     readonly videoram: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Hyper-V enlightenments. Default: false. Takes effect: next boot. */
     readonly viridian: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** pv, pvh or hvm; anything else is an error. Default: pv. Takes effect: next boot. */
     readonly 'virt-type': {
-      get(context?: rt.CallContext): rt.Awaitable<VIRT_TYPE>;
+      get(context: rt.CallContext): rt.Awaitable<VIRT_TYPE>;
       set(value: rt.OpenEnum<VIRT_TYPE, string>, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PV keyboard and pointer. Default: false. Takes effect: next boot. */
     readonly vkbd: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PV sound. Default: false. Takes effect: next boot. */
     readonly vsnd: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -2629,22 +2629,22 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
      * running guest. Not subject to policy-modify-vm-settings.
      */
     readonly 'wired-network': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM may control the wireless devices. Default: false. */
     readonly 'wireless-control': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Network of the first wireless interface, empty without one. Not subject to policy-modify-vm-settings. */
     readonly 'wireless-network': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Show the XenClient CPUID signature instead of that of Xen. Default: false. Takes effect: next boot. */
     readonly 'xci-cpuid-signature': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -2653,6 +2653,11 @@ export interface ComCitrixXenclientXenmgrVmHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.vm` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrVm(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrVmHandlers): rt.Exported<ComCitrixXenclientXenmgrVmSignals, ComCitrixXenclientXenmgrVmProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrVmDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.vm` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrVm(handlers: ComCitrixXenclientXenmgrVmHandlers): rt.Implemented<ComCitrixXenclientXenmgrVmSignals, ComCitrixXenclientXenmgrVmProperties> {
+  return { description: ComCitrixXenclientXenmgrVmDescription, implementation: handlers };
 }
 
 /** The signals of `com.citrix.xenclient.xenmgr.vm.auth` with their arguments. */
@@ -2742,6 +2747,11 @@ export interface ComCitrixXenclientXenmgrVmAuthHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.vm.auth` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrVmAuth(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrVmAuthHandlers): rt.Exported<ComCitrixXenclientXenmgrVmAuthSignals, ComCitrixXenclientXenmgrVmAuthProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrVmAuthDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.vm.auth` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrVmAuth(handlers: ComCitrixXenclientXenmgrVmAuthHandlers): rt.Implemented<ComCitrixXenclientXenmgrVmAuthSignals, ComCitrixXenclientXenmgrVmAuthProperties> {
+  return { description: ComCitrixXenclientXenmgrVmAuthDescription, implementation: handlers };
 }
 
 /** The signals of `com.citrix.xenclient.xenmgr.vm.pci` with their arguments. */
@@ -2934,6 +2944,11 @@ export function exportComCitrixXenclientXenmgrVmPci(bus: rt.Bus, path: string, h
   return bus.objects.export(path, ComCitrixXenclientXenmgrVmPciDescription, handlers);
 }
 
+/** `com.citrix.xenclient.xenmgr.vm.pci` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrVmPci(handlers: ComCitrixXenclientXenmgrVmPciHandlers): rt.Implemented<ComCitrixXenclientXenmgrVmPciSignals, ComCitrixXenclientXenmgrVmPciProperties> {
+  return { description: ComCitrixXenclientXenmgrVmPciDescription, implementation: handlers };
+}
+
 /** The signals of `com.citrix.xenclient.xenmgr.vm.product` with their arguments. */
 export interface ComCitrixXenclientXenmgrVmProductSignals {
 }
@@ -3048,6 +3063,11 @@ export interface ComCitrixXenclientXenmgrVmProductHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.vm.product` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrVmProduct(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrVmProductHandlers): rt.Exported<ComCitrixXenclientXenmgrVmProductSignals, ComCitrixXenclientXenmgrVmProductProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrVmProductDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.vm.product` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrVmProduct(handlers: ComCitrixXenclientXenmgrVmProductHandlers): rt.Implemented<ComCitrixXenclientXenmgrVmProductSignals, ComCitrixXenclientXenmgrVmProductProperties> {
+  return { description: ComCitrixXenclientXenmgrVmProductDescription, implementation: handlers };
 }
 
 /** The signals of `com.citrix.xenclient.xenmgr.vm.unrestricted` with their arguments. */
@@ -4342,7 +4362,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
   readonly properties: {
     /** Give an HVM guest ACPI tables. Default: false. Takes effect: next boot. */
     readonly acpi: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4350,11 +4370,11 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * guests always report 0.
      */
     readonly 'acpi-state': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Give the guest the ACPI table (SLIC) of the host. Default: false. Takes effect: next boot. */
     readonly 'acpi-table': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4363,36 +4383,36 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * boot.
      */
     readonly 'amt-pt': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Virtual APIC. Default: false. Takes effect: next boot. */
     readonly apic: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Give the domain an Argo device. Default: false. Takes effect: next boot. */
     readonly argo: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Enforce the authentication of UEFI variables. Default: true. Takes effect: next boot. */
     readonly authenforce: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Resume the guest as soon as it reports ACPI state 3. Default: false. */
     readonly 'auto-s3-wake': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM waits to be started automatically, for instance for the user to authenticate. Default: false. */
     readonly 'autostart-pending': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Firmware of an HVM guest, such as seabios or ovmf. Default: seabios. Takes effect: next boot. */
     readonly bios: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4400,7 +4420,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * means cd. Takes effect: next boot.
      */
     readonly boot: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4408,7 +4428,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * written a value to it, or after 60 s. Empty for none. Default: empty. Takes effect: next boot.
      */
     readonly 'boot-sentinel': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4416,12 +4436,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * running guest, too. Default: empty.
      */
     readonly cd: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Kernel command line of a PV guest, one line. Default: empty. Takes effect: next boot. */
     readonly 'cmd-line': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4429,17 +4449,17 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * hibernate or shut down. Default: false.
      */
     readonly 'control-platform-power-state': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Cores of each virtual socket; 0 means all of them in one. Default: 0. Takes effect: next boot. */
     readonly 'cores-per-socket': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** CPUID masks, separated by ";". Default: empty. Takes effect: next boot. */
     readonly cpuid: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4447,7 +4467,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * platform-crypto-key-dirs. Default: empty. Takes effect: next boot.
      */
     readonly 'crypto-key-dirs': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4455,7 +4475,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * and it is not started automatically. Empty for none. Default: empty.
      */
     readonly 'crypto-user': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4463,11 +4483,11 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * when the dependencies are circular.
      */
     readonly dependencies: {
-      get(context?: rt.CallContext): rt.Awaitable<readonly string[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly string[]>;
     };
     /** Free text. Default: empty. */
     readonly description: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4475,19 +4495,19 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * Default: empty, which means VNC. Takes effect: next boot.
      */
     readonly display: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Domid, -1 when the VM is not running. */
     readonly domid: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /**
      * The guest may read its own storage of the database. Default: false. Takes effect: next connection of
      * the guest to the D-Bus proxy.
      */
     readonly 'domstore-read-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4495,17 +4515,17 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * effect: next connection of the guest to the D-Bus proxy.
      */
     readonly 'domstore-write-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Progress of a transfer, shown by the user interface. Emits vm_transfer_changed. Default: 0. */
     readonly 'download-progress': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Further options for the device model, separated by ";". Default: empty. Takes effect: next boot. */
     readonly 'extra-hvm': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4513,12 +4533,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * later wins. Default: empty. Takes effect: next boot.
      */
     readonly 'extra-xenvm': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** XSM label of the domain. Default: empty. Takes effect: next boot. */
     readonly 'flask-label': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4527,7 +4547,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * automatically. Default: empty. Takes effect: next boot.
      */
     readonly gpu: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4535,7 +4555,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * next start of the host service.
      */
     readonly 'greedy-pciback-bind': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4543,12 +4563,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * effect: next boot.
      */
     readonly hap: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Emulated disk controller, ide or ahci. Default: ide. Takes effect: next boot. */
     readonly hdtype: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4556,105 +4576,105 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * begins. Default: false.
      */
     readonly hibernated: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Not shown in the switcher on screen. Default: false. */
     readonly 'hidden-in-switcher': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Not shown in the list of the user interface. Default: false. */
     readonly 'hidden-in-ui': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Virtual HPET. Default: true. Takes effect: next boot. */
     readonly hpet: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: require complete label information for the VM. Default: false. */
     readonly 'display-handler-strict': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Domid of the stub domain, -1 without one. */
     readonly stub_domid: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** For the display handler: path of the icon, the same setting as image-path. */
     readonly image_path_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: long label. Default: empty. */
     readonly long_form_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: short label used when the long one does not fit. Default: empty. */
     readonly short_form_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: label colour. Default: empty. */
     readonly text_color_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: width of the border. Not used. Default: 0. */
     readonly border_width_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: height of the border. Not used. Default: 0. */
     readonly border_height_vg: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: create a display object for the VM. Default: false. Takes effect: next boot. */
     readonly vglass_enabled: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: window mode, 1 seamless, 2 windowed, 4 pinned. Default: 0. */
     readonly mosaic_mode: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window position x. Default: 0. */
     readonly windowed_x: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window position y. Default: 0. */
     readonly windowed_y: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window width. Default: 0. */
     readonly windowed_w: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: last window height. Default: 0. */
     readonly windowed_h: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: primary decoration colour. RGB text. Default: empty. */
     readonly primary_domain_color: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: secondary decoration colour. RGB text. Default: empty. */
     readonly secondary_domain_color: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** For the display handler: whether the window mode may change. Default: false. */
     readonly mosaic_vm_enabled: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4662,17 +4682,17 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * Takes effect: next boot.
      */
     readonly 'icbinn-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Path of the icon, relative to /usr/lib/xui. Default: empty. */
     readonly 'image-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** XSM label of the domain while it is built. Default: empty. Takes effect: next boot. */
     readonly 'init-flask-label': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4680,7 +4700,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * effect: next boot.
      */
     readonly initrd: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4688,12 +4708,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * [disk[,partition]:]path. Default: empty. Takes effect: next boot.
      */
     readonly 'initrd-extract': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Start the VM again whenever it shuts down. Default: false. */
     readonly 'keep-alive': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4701,7 +4721,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * next boot.
      */
     readonly kernel: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4709,23 +4729,23 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * guests only. Default: empty. Takes effect: next boot.
      */
     readonly 'kernel-extract': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** MAC address of the interface with the lowest id, empty without one. */
     readonly mac: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /**
      * The stored hashes of the disks are checked before each boot; a missing hash of disk 0 is computed
      * first. Default: false.
      */
     readonly measured: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Memory at start, in MiB. Default: 0. Takes effect: next boot. */
     readonly memory: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4733,7 +4753,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * 0 or less removes it. Default: the value of memory. Takes effect: next boot; ballooning at once.
      */
     readonly 'memory-min': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4741,16 +4761,16 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * next boot.
      */
     readonly 'memory-static-max': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Present balloon target in MiB, 0 when the VM is not running. */
     readonly 'memory-target': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Display name. Default: empty. */
     readonly name: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4759,12 +4779,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * false, and gpu as hdx when PV drivers are installed. Default: false.
      */
     readonly 'native-experience': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Nested virtualisation. Default: false. Takes effect: next boot. */
     readonly nestedhvm: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4773,12 +4793,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * effect: next boot.
      */
     readonly notify: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Show the NX bit. Default: false. Takes effect: next boot. */
     readonly nx: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4786,7 +4806,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * start). Default: false. Takes effect: next boot.
      */
     readonly 'oem-acpi-features': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4794,7 +4814,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * Linux guests get no wireless interface. Default: unknown. Takes effect: next boot.
      */
     readonly os: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4802,42 +4822,42 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * the VM belongs to no appliance. Default: false. Takes effect: next boot.
      */
     readonly 'ovf-transport-iso': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PAE. Default: false. Takes effect: next boot. */
     readonly pae: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** A range of I/O ports given to the guest, start-end. Default: empty. Takes effect: next boot. */
     readonly 'passthrough-io': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** A range of memory-mapped I/O given to the guest, start-end. Default: empty. Takes effect: next boot. */
     readonly 'passthrough-mmio': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may play sound. Default: true. Takes effect: next boot. */
     readonly 'policy-audio-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may record sound. Default: true. Takes effect: next boot. */
     readonly 'policy-audio-recording': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may use the physical CD drives. Default: true. Takes effect: next boot. */
     readonly 'policy-cd-access': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may burn CDs. Default: true. Takes effect: next boot. */
     readonly 'policy-cd-recording': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4845,12 +4865,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * set it again. Default: true.
      */
     readonly 'policy-modify-vm-settings': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The PrintScreen key works. Default: true. */
     readonly 'policy-print-screen': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4858,7 +4878,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * next boot.
      */
     readonly 'policy-wired-networking': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4866,7 +4886,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * Takes effect: next boot.
      */
     readonly 'policy-wireless-networking': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4874,37 +4894,37 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * installed but disabled.
      */
     readonly 'portica-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** The service for seamless applications is installed in the guest. Default: false. */
     readonly 'portica-installed': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
     };
     /** Leave the VM in state rebooted instead of starting it again. Default: false. */
     readonly 'preserve-on-reboot': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Disk space that the VM uses, in MiB. */
     readonly 'private-space': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /**
      * Network interfaces without a back-end of their own use this VM; the first such VM counts. Default:
      * false.
      */
     readonly 'provides-default-network-backend': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM that is shown when nothing better can be; the first such VM counts. Default: false. */
     readonly 'provides-graphics-fallback': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM is a network driver domain. Default: false. Takes effect: next boot. */
     readonly 'provides-network-backend': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4912,42 +4932,42 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * the host service, too. Default: false.
      */
     readonly 'pv-addons': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Version of the PV drivers: major.minor.micro.build. Default: empty. */
     readonly 'pv-addons-version': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Program of the device model. Default: /opt/xensource/libexec/qemu-dm-wrapper. Takes effect: next boot. */
     readonly 'qemu-dm-path': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Seconds in which the device model must start. Default: 30. Takes effect: next boot. */
     readonly 'qemu-dm-timeout': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM may be started automatically. Default: true. */
     readonly ready: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Realm of a synchroniser. Default: empty. */
     readonly realm: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Limit the colour depths of the emulated card. Default: false. Takes effect: next boot. */
     readonly 'restrict-display-depth': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Limit the resolutions of the emulated card. Default: false. Takes effect: next boot. */
     readonly 'restrict-display-res': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4956,7 +4976,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-insteadof-start': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4965,7 +4985,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * none.
      */
     readonly 'run-on-acpi-state-change': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4974,7 +4994,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-on-state-change': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4983,7 +5003,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-post-create': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -4992,7 +5012,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * call. Empty for none.
      */
     readonly 'run-pre-boot': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5000,7 +5020,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * is the path of a program or rpc:key=value,... for a D-Bus call. Empty for none.
      */
     readonly 'run-pre-delete': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5008,7 +5028,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * Default: pv. Takes effect: next sleep of the host.
      */
     readonly 's3-mode': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5016,7 +5036,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * snapshot. Default: pv. Takes effect: next hibernation of the host.
      */
     readonly 's4-mode': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5024,33 +5044,33 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * next start of the switcher.
      */
     readonly 'seamless-id': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Slot of the VM beyond the left edge of the screen, -1 for none. */
     readonly 'seamless-mouse-left': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /** Slot of the VM beyond the right edge of the screen, -1 for none. */
     readonly 'seamless-mouse-right': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     /**
      * The VM takes part in the traffic of seamless applications. Always false for service VMs. Default: as
      * the product is configured.
      */
     readonly 'seamless-traffic': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** UEFI secure boot. Default: false. Takes effect: next boot. */
     readonly secureboot: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Serial port of an HVM guest, such as pty. Default: empty. Takes effect: next boot. */
     readonly serial: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5058,12 +5078,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * or hidden-in-switcher.
      */
     readonly 'show-switcher': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Order of stopping at shutdown of the host: higher values first, equal ones together. Default: 0. */
     readonly 'shutdown-priority': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5071,12 +5091,12 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * one. Default: 0.
      */
     readonly slot: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Emulated sound card, as the device model calls it. Default: empty, no sound. Takes effect: next boot. */
     readonly sound: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5084,7 +5104,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * next boot.
      */
     readonly 'start-from-suspend-image': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5092,7 +5112,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * Default: false. Takes effect: next start of the host service.
      */
     readonly 'start-on-boot': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5100,7 +5120,7 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * service.
      */
     readonly 'start-on-boot-priority': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5108,11 +5128,11 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * the user missing.
      */
     readonly state: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Run the device model in a stub domain. Default: false. Takes effect: next boot. */
     readonly stubdom: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5120,22 +5140,22 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * Takes effect: next boot.
      */
     readonly 'stubdom-cmdline': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** XSM label of the stub domain. Default: empty. Takes effect: next boot. */
     readonly 'stubdom-flask-label': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Memory of the stub domain in MiB. Default: 96. Takes effect: next boot. */
     readonly 'stubdom-memory': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Id of the VM at a synchroniser. Default: empty. */
     readonly 'sync-uuid': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5143,76 +5163,76 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * next boot.
      */
     readonly 'time-offset': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Timer mode of an HVM guest. Default: no_delay_for_missed_ticks. Takes effect: next boot. */
     readonly 'timer-mode': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Start the network back-ends first. When one does not come up the VM is not started. Default: false. */
     readonly 'track-dependencies': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Type of the VM: pvm and svm for user VMs, any other text for a service VM. Default: svm. */
     readonly type: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Give new USB devices to this VM while it has the focus. Default: true. */
     readonly 'usb-auto-passthrough': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The guest may talk to the USB daemon. Default: false. */
     readonly 'usb-control': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PV USB. Default: true. Takes effect: next boot. */
     readonly 'usb-enabled': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Give all free USB devices to this VM when it starts. Default: false. */
     readonly 'usb-grab-devices': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The uuid with dashes. */
     readonly uuid: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     /** Number of virtual CPUs. Default: 0, which means 1. Takes effect: next boot. */
     readonly vcpus: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Video memory in MiB. Default: 0, which means 16 for HVM guests. Takes effect: next boot. */
     readonly videoram: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Hyper-V enlightenments. Default: false. Takes effect: next boot. */
     readonly viridian: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** pv, pvh or hvm; anything else is an error. Default: pv. Takes effect: next boot. */
     readonly 'virt-type': {
-      get(context?: rt.CallContext): rt.Awaitable<VIRT_TYPE>;
+      get(context: rt.CallContext): rt.Awaitable<VIRT_TYPE>;
       set(value: rt.OpenEnum<VIRT_TYPE, string>, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PV keyboard and pointer. Default: false. Takes effect: next boot. */
     readonly vkbd: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** PV sound. Default: false. Takes effect: next boot. */
     readonly vsnd: {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /**
@@ -5220,22 +5240,22 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
      * running guest. Not subject to policy-modify-vm-settings.
      */
     readonly 'wired-network': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** The VM may control the wireless devices. Default: false. */
     readonly 'wireless-control': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Network of the first wireless interface, empty without one. Not subject to policy-modify-vm-settings. */
     readonly 'wireless-network': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     /** Show the XenClient CPUID signature instead of that of Xen. Default: false. Takes effect: next boot. */
     readonly 'xci-cpuid-signature': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -5244,4 +5264,9 @@ export interface ComCitrixXenclientXenmgrVmUnrestrictedHandlers {
 /** Serves `com.citrix.xenclient.xenmgr.vm.unrestricted` at a path, until it is unexported or the bus is closed. */
 export function exportComCitrixXenclientXenmgrVmUnrestricted(bus: rt.Bus, path: string, handlers: ComCitrixXenclientXenmgrVmUnrestrictedHandlers): rt.Exported<ComCitrixXenclientXenmgrVmUnrestrictedSignals, ComCitrixXenclientXenmgrVmUnrestrictedProperties> {
   return bus.objects.export(path, ComCitrixXenclientXenmgrVmUnrestrictedDescription, handlers);
+}
+
+/** `com.citrix.xenclient.xenmgr.vm.unrestricted` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementComCitrixXenclientXenmgrVmUnrestricted(handlers: ComCitrixXenclientXenmgrVmUnrestrictedHandlers): rt.Implemented<ComCitrixXenclientXenmgrVmUnrestrictedSignals, ComCitrixXenclientXenmgrVmUnrestrictedProperties> {
+  return { description: ComCitrixXenclientXenmgrVmUnrestrictedDescription, implementation: handlers };
 }

@@ -1,15 +1,8 @@
 /** The signals of the manager on the bus. A bus that is away hears nothing: who comes back reads everything anew. */
 import type { Clock } from '@xenops/core/host';
-import { BusError, objectPath, type Exported } from '@xenops/rpcgen/runtime';
-import type {
-  ComCitrixXenclientXenmgrDiagSignals,
-  ComCitrixXenclientXenmgrGuestreqSignals,
-  ComCitrixXenclientXenmgrSignals,
-} from '../generated/xenmgr.ts';
-import type {
-  ComCitrixXenclientXenmgrHostProperties,
-  ComCitrixXenclientXenmgrHostSignals,
-} from '../generated/xenmgr_host.ts';
+import { BusError, objectPath } from '@xenops/rpcgen/runtime';
+import type { ComCitrixXenclientXenmgrHostProperties } from '../generated/xenmgr_host.ts';
+import type { ExportedObject } from '../objects/object-set.ts';
 import { NO_PATH, vmPath } from '../objects/paths.ts';
 import type { Announcer } from './announcer.ts';
 import { Bundler } from './bundler.ts';
@@ -17,15 +10,15 @@ import { Bundler } from './bundler.ts';
 const CONFIG_DELAY_MS = 500;
 const CD_DELAY_MS = 1000;
 
-/** The exported interfaces that have signals. */
+const ROOT = 'com.citrix.xenclient.xenmgr';
+const DIAG = 'com.citrix.xenclient.xenmgr.diag';
+const GUESTREQ = 'com.citrix.xenclient.xenmgr.guestreq';
+const HOST = 'com.citrix.xenclient.xenmgr.host';
+
+/** The objects that signals come from. */
 export interface SignalSources {
-  readonly root: Exported<ComCitrixXenclientXenmgrSignals, Record<string, never>>;
-  readonly diag: Exported<ComCitrixXenclientXenmgrDiagSignals, Record<string, never>>;
-  readonly guestreq: Exported<ComCitrixXenclientXenmgrGuestreqSignals, Record<string, never>>;
-  readonly host: Exported<
-    ComCitrixXenclientXenmgrHostSignals,
-    ComCitrixXenclientXenmgrHostProperties
-  >;
+  readonly root: ExportedObject;
+  readonly host: ExportedObject;
 }
 
 /** Told of properties of VMs that have new values. */
@@ -42,7 +35,7 @@ export class BusAnnouncer implements Announcer, Disposable {
 
   constructor(clock: Clock) {
     this.#config = new Bundler(clock, CONFIG_DELAY_MS, (uuid) =>
-      this.#tell(({ root }) => root.emit('vm_config_changed', uuid, pathOf(uuid))),
+      this.#tell(({ root }) => root.emit(ROOT, 'vm_config_changed', [uuid, pathOf(uuid)])),
     );
     this.#cd = new Bundler(clock, CD_DELAY_MS, (device) => this.#tellCd(device));
   }
@@ -54,20 +47,20 @@ export class BusAnnouncer implements Announcer, Disposable {
   }
 
   vmCreated(uuid: string): void {
-    this.#tell(({ root }) => root.emit('vm_created', uuid, pathOf(uuid)));
+    this.#tell(({ root }) => root.emit(ROOT, 'vm_created', [uuid, pathOf(uuid)]));
   }
 
   vmDeleted(uuid: string): void {
     this.#config.drop(uuid);
-    this.#tell(({ root }) => root.emit('vm_deleted', uuid, pathOf(uuid)));
+    this.#tell(({ root }) => root.emit(ROOT, 'vm_deleted', [uuid, pathOf(uuid)]));
   }
 
   vmNameChanged(uuid: string): void {
-    this.#tell(({ root }) => root.emit('vm_name_changed', uuid, pathOf(uuid)));
+    this.#tell(({ root }) => root.emit(ROOT, 'vm_name_changed', [uuid, pathOf(uuid)]));
   }
 
   vmStateChanged(uuid: string, state: string, acpiState: number): void {
-    this.#tell(({ root }) => root.emit('vm_state_changed', uuid, pathOf(uuid), state, acpiState));
+    this.#tell(({ root }) => root.emit(ROOT, 'vm_state_changed', [uuid, pathOf(uuid), state, acpiState]));
   }
 
   vmConfigChanged(uuid: string): void {
@@ -75,15 +68,15 @@ export class BusAnnouncer implements Announcer, Disposable {
   }
 
   vmTransferChanged(uuid: string): void {
-    this.#tell(({ root }) => root.emit('vm_transfer_changed', uuid, pathOf(uuid)));
+    this.#tell(({ root }) => root.emit(ROOT, 'vm_transfer_changed', [uuid, pathOf(uuid)]));
   }
 
   configChanged(): void {
-    this.#tell(({ root }) => root.emit('config_changed'));
+    this.#tell(({ root }) => root.emit(ROOT, 'config_changed', []));
   }
 
   languageChanged(): void {
-    this.#tell(({ root }) => root.emit('language_changed'));
+    this.#tell(({ root }) => root.emit(ROOT, 'language_changed', []));
   }
 
   cdAssignmentChanged(device: string, uuid: string): void {
@@ -92,29 +85,29 @@ export class BusAnnouncer implements Announcer, Disposable {
   }
 
   storageSpaceLow(percentFree: number): void {
-    this.#tell(({ host }) => host.emit('storage_space_low', percentFree));
+    this.#tell(({ host }) => host.emit(HOST, 'storage_space_low', [percentFree]));
   }
 
   hostStateChanged(state: string): void {
-    this.#tell(({ host }) => host.emit('state_changed', state));
+    this.#tell(({ host }) => host.emit(HOST, 'state_changed', [state]));
     this.hostPropertiesChanged(['state']);
   }
 
   licenseChanged(): void {
-    this.#tell(({ host }) => host.emit('license_changed'));
+    this.#tell(({ host }) => host.emit(HOST, 'license_changed', []));
     this.hostPropertiesChanged(['is-licensed']);
   }
 
   displayHandlerGpuChanged(): void {
-    this.#tell(({ host }) => host.emit('displayhandler_gpu_changed'));
+    this.#tell(({ host }) => host.emit(HOST, 'displayhandler_gpu_changed', []));
   }
 
   gatherRequest(mode: string): void {
-    this.#tell(({ diag }) => diag.emit('gather_request', mode));
+    this.#tell(({ root }) => root.emit(DIAG, 'gather_request', [mode]));
   }
 
   requestedAttention(uuid: string): void {
-    this.#tell(({ guestreq }) => guestreq.emit('requested_attention', uuid, pathOf(uuid)));
+    this.#tell(({ root }) => root.emit(GUESTREQ, 'requested_attention', [uuid, pathOf(uuid)]));
   }
 
   vmPropertiesChanged(uuid: string, names: readonly string[]): void {
@@ -122,8 +115,7 @@ export class BusAnnouncer implements Announcer, Disposable {
   }
 
   hostPropertiesChanged(names: readonly (keyof ComCitrixXenclientXenmgrHostProperties)[]): void {
-    // A property that cannot be read just now is read again by whoever wants it.
-    this.#sources?.host.changed(...names).catch(() => undefined);
+    this.#sources?.host.changed(HOST, names);
   }
 
   /** Tells nothing more. */
@@ -135,9 +127,7 @@ export class BusAnnouncer implements Announcer, Disposable {
 
   #tellCd(device: string): void {
     const uuid = this.#cdOwners.get(device) ?? '';
-    this.#tell(({ root }) =>
-      root.emit('cd_assignment_changed', device, uuid, uuid === '' ? NOWHERE : pathOf(uuid)),
-    );
+    this.#tell(({ root }) => root.emit(ROOT, 'cd_assignment_changed', [device, uuid, uuid === '' ? NOWHERE : pathOf(uuid)]));
   }
 
   /** A bus that is away hears nothing, and nobody who tells is disturbed by that. */

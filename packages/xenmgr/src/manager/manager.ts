@@ -4,7 +4,7 @@ import type { Host } from '@xenops/core/host';
 import type { Bus } from '@xenops/rpcgen/runtime';
 import type { Locks } from '../concurrency/locks.ts';
 import type { Database } from '../db/database.ts';
-import type { LifePart, VmLife } from '../life/life.ts';
+import type { VmLife } from '../life/life.ts';
 import type { Monitors } from '../monitor/monitors.ts';
 import type { Announcer } from './announcer.ts';
 import type { Peers } from '../peers/peers.ts';
@@ -29,6 +29,4 @@ export interface Surroundings {
 /** The whole manager. */
 export interface Manager extends Surroundings {
   readonly life: VmLife;
-  /** Those that take part in the life of VMs, in the order in which they are asked. */
-  readonly parts: readonly LifePart[];
 }

@@ -21,8 +21,11 @@ export interface ObjectKinds {
   readonly nic: Served;
 }
 
-/** Told of PropertiesChanged. */
+/** An object that is served, with its signals. */
 export interface ExportedObject {
+  /** Sends a signal. Throws BusError when the connection is gone. */
+  emit(interfaceName: string, signal: string, args: readonly unknown[]): void;
+  /** Sends PropertiesChanged; of properties that cannot be read just now nothing. */
   changed(interfaceName: string, names: readonly string[]): void;
   unexport(): void;
 }
@@ -61,6 +64,11 @@ export class ObjectSet implements Disposable {
       if (present.devices.has(key)) continue;
       present.devices.set(key, exportObject(this.#bus, path, [served]));
     }
+  }
+
+  /** Whether a VM has its objects. */
+  has(uuid: string): boolean {
+    return this.#vms.has(uuid);
   }
 
   /** Announces new values of properties of a VM; of one that has no object nothing. */
@@ -117,13 +125,16 @@ function* wantedDevices(
 export function exportObject(bus: Bus, path: string, served: readonly Served[]): ExportedObject {
   const exported = served.map(({ description, implementation }) => ({
     name: description.name,
-    part: bus.objects.export<Record<string, never>, Record<string, unknown>>(
+    part: bus.objects.export<Record<string, readonly unknown[]>, Record<string, unknown>>(
       path,
       description,
       implementation,
     ),
   }));
   return {
+    emit(interfaceName, signal, args) {
+      for (const { name, part } of exported) if (name === interfaceName) part.emit(signal, ...args);
+    },
     changed(interfaceName, names) {
       for (const { name, part } of exported) {
         // A connection that is gone has nobody to tell.

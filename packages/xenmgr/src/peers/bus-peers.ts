@@ -38,6 +38,11 @@ interface PeerCall {
   readonly args?: readonly unknown[];
 }
 
+/** The name that the agent of a guest has on the bus. */
+export function agentBusName(uuid: string): string {
+  return `${GUEST}.uuid_${uuid.replaceAll('-', '_')}`;
+}
+
 /** The peers on this bus. */
 export function busPeers(bus: Bus): Peers {
   const isOwned = async (name: string): Promise<boolean> => {
@@ -161,12 +166,11 @@ function usbPeer(bus: Bus): UsbPeer {
 }
 
 function agentPeer(bus: Bus, isOwned: (name: string) => Promise<boolean>): AgentPeer {
-  const nameOf = (uuid: string): string => `${GUEST}.uuid_${uuid.replaceAll('-', '_')}`;
   return {
-    isPresent: (uuid) => isOwned(nameOf(uuid)),
+    isPresent: (uuid) => isOwned(agentBusName(uuid)),
     request: async (uuid, what) =>
       void (await call(bus, {
-        destination: nameOf(uuid),
+        destination: agentBusName(uuid),
         interface: GUEST,
         member: `request_${what}`,
       })),

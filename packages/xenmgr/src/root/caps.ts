@@ -1,13 +1,20 @@
 /** What this edition of the product can do: `key = value` lines of `/etc/caps.FLAVOUR`. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isThere } from '../host/files.ts';
 import type { Places } from '../manager/places.ts';
 
+const FLAVOUR_FILE = 'etc/xenclient.flavour';
 const USUAL_FLAVOUR = 'default';
+
+/** Whether this is an edition of the product, rather than any system with Xen. */
+export async function hasFlavour({ root }: Places): Promise<boolean> {
+  return isThere(path.join(root, FLAVOUR_FILE));
+}
 
 /** The flavour of the product. */
 export async function readFlavour({ root }: Places): Promise<string> {
-  const text = await readFile(path.join(root, 'etc/xenclient.flavour'), 'utf8').catch(() => '');
+  const text = await readFile(path.join(root, FLAVOUR_FILE), 'utf8').catch(() => '');
   const flavour = text.trim();
   return /^[\w-]+$/.test(flavour) ? flavour : USUAL_FLAVOUR;
 }

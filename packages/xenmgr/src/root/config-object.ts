@@ -1,5 +1,5 @@
 /** `com.citrix.xenclient.xenmgr.config` and its `ui` twin: settings of the manager and of user interfaces. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   ComCitrixXenclientXenmgrConfigDescription,
@@ -7,7 +7,9 @@ import {
 } from '../generated/xenmgr.ts';
 import type { Manager } from '../manager/manager.ts';
 import { ManagerError } from '../manager/manager-error.ts';
+import { isThere } from '../host/files.ts';
 import { readCaps } from './caps.ts';
+import { readLanguage, supportedLanguages, writeLanguage } from './language.ts';
 import type { Served } from '../objects/object-set.ts';
 import { propertyHandlers, type ComputedSource } from '../objects/property-handlers.ts';
 import { CONFIG_PROPERTIES, UI_PROPERTIES } from '../properties/properties.ts';
@@ -65,7 +67,7 @@ function absenceFlag(manager: Manager, file: string, service?: string): Source {
   const { places, run, log, announce } = manager;
   const full = path.join(places.config, file);
   return {
-    get: async () => (await readText(full)) === undefined,
+    get: async () => !(await isThere(full)),
     async set(_target, isOn: boolean) {
       if (isOn) await rm(full, { force: true });
       else await writeMark(full);
@@ -87,31 +89,16 @@ async function writeMark(file: string): Promise<void> {
   }
 }
 
-const DEFAULT_LANGUAGE = 'en-us';
-const LANGUAGE_LINE = /^LANGUAGE='([A-Za-z-]+)'$/m;
-
 function uiSources({ places, announce }: Manager): Readonly<Record<string, Source>> {
-  const file = path.join(places.config, 'language.conf');
-  const supported = async (): Promise<readonly string[]> =>
-    ((await readCaps(places)).get('supported-languages') ?? '').split(/\s+/).filter(Boolean);
   return {
-    'supported-languages': { get: supported },
+    'supported-languages': { get: () => supportedLanguages(places) },
     language: {
-      get: async () => LANGUAGE_LINE.exec((await readText(file)) ?? '')?.[1] ?? DEFAULT_LANGUAGE,
+      get: () => readLanguage(places),
       async set(_target, language: string) {
-        if (!(await supported()).includes(language)) {
-          throw new ManagerError('NO_SUCH_LANGUAGE', {
-            message: `There is no language ${JSON.stringify(language)} here`,
-          });
-        }
-        await writeFile(file, `LANGUAGE='${language}'\n`);
+        await writeLanguage(places, language);
         announce.configChanged();
         announce.languageChanged();
       },
     },
   };
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch(() => undefined);
 }

@@ -56,7 +56,7 @@ export async function createVm(manager: Manager, request: CreateRequest): Promis
     }
   });
   try {
-    await manager.life.added(uuid);
+    manager.life.added(uuid);
     await manager.life.runHook(uuid, 'run-post-create', [uuid]);
   } catch (error) {
     await manager.life.removed(uuid);

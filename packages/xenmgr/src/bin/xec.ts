@@ -1,0 +1,15 @@
+/** `xec`: properties and methods of any object on the bus, from a shell. */
+import { runXec } from '../clients/run-xec.ts';
+
+const interrupt = new AbortController();
+process.once('SIGINT', () => interrupt.abort());
+process.once('SIGTERM', () => interrupt.abort());
+// Whoever read our output has enough.
+process.stdout.on('error', () => interrupt.abort());
+
+process.exitCode = await runXec({
+  words: process.argv.slice(2),
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  signal: interrupt.signal,
+});

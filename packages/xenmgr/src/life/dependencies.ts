@@ -1,0 +1,98 @@
+/** Which VMs a VM needs: those that carry the networks of its NICs. */
+import type { View } from '../db/view.ts';
+import { ManagerError } from '../manager/manager-error.ts';
+import { networkPath } from '../vm-config/device-lines.ts';
+import { nicSettings, vmSettings } from '../vm-config/vm-settings.ts';
+
+/** Dom0, where it is named as a back-end: it is always there. */
+const DOM0_UUID = '00000000-0000-0000-0000-000000000000';
+
+/** Gives the uuid of the VM that carries a network; empty when nobody in particular does. */
+export type FindNetworkBackend = (network: string) => Promise<string>;
+
+/** The back-end of one NIC. */
+export interface NicBackend {
+  /** Uuid of its VM; empty for Dom0. */
+  readonly uuid: string;
+  /** Whether the NIC itself names it. */
+  readonly isExplicit: boolean;
+}
+
+/** The back-ends of the enabled NICs of a VM, by number of the NIC. */
+export async function nicBackends(
+  view: View,
+  uuid: string,
+  findNetworkBackend: FindNetworkBackend,
+): Promise<ReadonlyMap<number, NicBackend>> {
+  const nics = nicSettings(view, uuid).filter(({ settings }) => settings.flag('enabled'));
+  const found = await Promise.all(
+    nics.map(async ({ id, settings }): Promise<[number, NicBackend]> => {
+      const explicit =
+        settings.text('backend-uuid') || findByName(view, settings.text('backend-name'));
+      if (explicit !== '') return [id, { uuid: notDom0(explicit), isExplicit: true }];
+      const carrier = await findNetworkBackend(networkPath(settings.text('network')));
+      const backend = carrier || defaultBackend(view);
+      return [id, { uuid: notDom0(backend), isExplicit: false }];
+    }),
+  );
+  return new Map(found);
+}
+
+/** What each VM needs at once, by uuid. A network is asked for once, however many NICs are on it. */
+export async function dependencyEdges(
+  view: View,
+  findNetworkBackend: FindNetworkBackend,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const asked = new Map<string, Promise<string>>();
+  const askOnce: FindNetworkBackend = (network) => {
+    const answer = asked.get(network) ?? findNetworkBackend(network);
+    asked.set(network, answer);
+    return answer;
+  };
+  const uuids = view.list('/vm');
+  const edges = uuids.map(async (uuid): Promise<[string, readonly string[]]> => {
+    const backends = [...(await nicBackends(view, uuid, askOnce)).values()];
+    const needed = new Set(backends.map((backend) => backend.uuid));
+    needed.delete('');
+    // A VM that carries its own network needs nobody for it.
+    needed.delete(uuid);
+    return [uuid, [...needed]];
+  });
+  return new Map(await Promise.all(edges));
+}
+
+/** All that a VM needs, each behind what it needs itself. Throws ManagerError DEPENDENCY_MISSING for a cycle. */
+export function dependencyOrder(
+  edges: ReadonlyMap<string, readonly string[]>,
+  uuid: string,
+): readonly string[] {
+  const order: string[] = [];
+  const visit = (at: string, way: readonly string[]): void => {
+    if (way.includes(at)) {
+      throw new ManagerError('DEPENDENCY_MISSING', {
+        message: `The VM ${uuid} cannot be started: ${[...way, at].join(' needs ')}`,
+        context: { uuid },
+      });
+    }
+    if (order.includes(at)) return;
+    for (const needed of edges.get(at) ?? []) visit(needed, [...way, at]);
+    order.push(at);
+  };
+  visit(uuid, []);
+  return order.slice(0, -1);
+}
+
+function notDom0(uuid: string): string {
+  return uuid === DOM0_UUID ? '' : uuid;
+}
+
+function findByName(view: View, name: string): string {
+  if (name === '') return '';
+  return view.list('/vm').find((uuid) => vmSettings(view, uuid).text('name') === name) ?? '';
+}
+
+function defaultBackend(view: View): string {
+  const isDefault = (uuid: string): boolean =>
+    vmSettings(view, uuid).flag('provides-default-network-backend');
+  return view.list('/vm').find(isDefault) ?? '';
+}
