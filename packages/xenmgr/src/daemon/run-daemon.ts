@@ -102,7 +102,8 @@ async function openStore(
   const database = await openDatabase(places.database);
   undo.push('the database', () => database.close());
   if (importFolder === undefined) return database;
-  for (const file of await importOldFiles(database, importFolder)) log.log('warn', `${file} of the old database is no JSON; left out`);
+  for (const file of await importOldFiles(database, importFolder))
+    log.log('warn', `${file} of the old database is no JSON; left out`);
   return database;
 }
 

@@ -54,9 +54,10 @@ function parseWho(text: string): Endpoint | undefined {
   if (UUID.test(word)) return { kind: 'uuid', value: word };
   const known = WORDS.find((candidate) => candidate === word);
   if (known !== undefined) return { kind: known };
-  const [key = '', quoted = ''] = [word.split('=')[0], text.slice(text.indexOf('=') + 1)];
-  const value = quoted.replaceAll('"', '');
-  if (value === '' || !text.includes('=')) return undefined;
+  const at = text.indexOf('=');
+  const key = word.slice(0, Math.max(at, 0));
+  const value = text.slice(at + 1).replaceAll('"', '');
+  if (value === '') return undefined;
   return key === 'dom-type' || key === 'dom-name' ? { kind: key, value } : undefined;
 }
 

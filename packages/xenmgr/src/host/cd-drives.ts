@@ -68,7 +68,9 @@ export async function cdOwner({ database, host, life }: Manager, id: string): Pr
 }
 
 async function hasLock(store: XenStore, domid: number, id: string): Promise<boolean> {
-  return (await store.find(domainPath(checkedDomid(domid), 'bsgdev', driveNode(id), 'lock'))) === '1';
+  return (
+    (await store.find(domainPath(checkedDomid(domid), 'bsgdev', driveNode(id), 'lock'))) === '1'
+  );
 }
 
 /**

@@ -64,14 +64,17 @@ export async function placeGpu(manager: Manager, id: string, slot: number): Prom
 async function indexOf(around: Around, id: string): Promise<number> {
   const at = (await gpus(around)).findIndex(({ address }) => address === id);
   if (at !== -1) return at;
-  throw new ManagerError('NO_SUCH_GPU', { message: `There is no GPU ${JSON.stringify(id.slice(0, 40))}` });
+  throw new ManagerError('NO_SUCH_GPU', {
+    message: `There is no GPU ${JSON.stringify(id.slice(0, 40))}`,
+  });
 }
 
 /** Numbers of the cards of the display handler, as the kernel has them (`card0` is 0), with commas between. */
 export async function displayHandlerCards(around: Around): Promise<string> {
   const chosen = around.database.view().read(DISPLAY_HANDLER) ?? '';
   const found = await gpus(around);
-  const addresses = chosen === '' ? found.slice(0, 1).map(({ address }) => address) : chosen.split(',');
+  const addresses =
+    chosen === '' ? found.slice(0, 1).map(({ address }) => address) : chosen.split(',');
   const cards = await Promise.all(addresses.map((address) => cardOf(around, address)));
   return cards.filter((card) => card !== '').join(',');
 }
@@ -91,7 +94,9 @@ export async function setDisplayHandler(manager: Manager, text: string): Promise
 
 /** Cards that no VM has: keys addr, name and drmcard. */
 export async function displayHandlerGpus(around: Around, names: PciNames): Promise<Rows> {
-  const free = (await gpus(around)).filter(({ address }) => gpuOwner(around, address) === undefined);
+  const free = (await gpus(around)).filter(
+    ({ address }) => gpuOwner(around, address) === undefined,
+  );
   return Promise.all(
     free.map(async (gpu) => {
       const fields = {

@@ -22,14 +22,24 @@ type Fact = () => unknown;
 /** The sources of the host's properties that are read and not kept by the manager. */
 export function hostFacts(manager: Manager, names: PciNames): Readonly<Record<string, Fact>> {
   const { places } = manager;
-  const dmi = (name: string): Fact => () => readTrimmed(path.join(places.sys, 'class/dmi/id', name));
-  const mac = (link: string): Fact => () =>
-    readTrimmed(path.join(places.sys, 'class/net', link, 'address'));
-  const model = (wanted: (device: HostPciDevice) => boolean): Fact => async () => {
-    const found = (await hostPciDevices(places)).find(wanted);
-    return found === undefined ? '' : names.nameOf(found);
-  };
-  const exists = (file: string): Fact => () => isThere(file);
+  const dmi =
+    (name: string): Fact =>
+    () =>
+      readTrimmed(path.join(places.sys, 'class/dmi/id', name));
+  const mac =
+    (link: string): Fact =>
+    () =>
+      readTrimmed(path.join(places.sys, 'class/net', link, 'address'));
+  const model =
+    (wanted: (device: HostPciDevice) => boolean): Fact =>
+    async () => {
+      const found = (await hostPciDevices(places)).find(wanted);
+      return found === undefined ? '' : names.nameOf(found);
+    };
+  const exists =
+    (file: string): Fact =>
+    () =>
+      isThere(file);
   return {
     vendor: dmi('sys_vendor'),
     model: dmi('product_name'),
@@ -43,7 +53,8 @@ export function hostFacts(manager: Manager, names: PciNames): Readonly<Record<st
     'wireless-model': model((device) => device.class === CLASS.wireless),
     'physical-gpu-model': model(isGpu),
     'physical-cpu-model': async () =>
-      /^model name\s*: (.*)$/m.exec(await readTrimmed(path.join(places.proc, 'cpuinfo')))?.[1] ?? '',
+      /^model name\s*: (.*)$/m.exec(await readTrimmed(path.join(places.proc, 'cpuinfo')))?.[1] ??
+      '',
     'amt-capable': async () =>
       (await hostPciDevices(places)).some(
         (device) => device.vendor === INTEL && AMT_CLASSES.includes(device.class),

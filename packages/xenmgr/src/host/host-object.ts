@@ -8,7 +8,11 @@ import type { Manager } from '../manager/manager.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import { hostText } from '../objects/host-settings.ts';
 import type { Served } from '../objects/object-set.ts';
-import { propertyHandlers, type ComputedSource, type SetEffect } from '../objects/property-handlers.ts';
+import {
+  propertyHandlers,
+  type ComputedSource,
+  type SetEffect,
+} from '../objects/property-handlers.ts';
 import { HOST_PROPERTIES } from '../properties/properties.ts';
 import { readLanguage } from '../root/language.ts';
 import { knownUuid } from '../root/root-object.ts';

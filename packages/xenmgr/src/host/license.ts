@@ -33,9 +33,15 @@ export async function setLicense(
   license: { readonly expiry: string; readonly deviceUuid: string; readonly hash: string },
 ): Promise<void> {
   const { expiry, deviceUuid, hash } = license;
-  if (!DATE.test(expiry) || hash === LOCAL || !/^[0-9a-f]{64}$/.test(hash) || !/^[\w-]{1,64}$/.test(deviceUuid)) {
+  if (
+    !DATE.test(expiry) ||
+    hash === LOCAL ||
+    !/^[0-9a-f]{64}$/.test(hash) ||
+    !/^[\w-]{1,64}$/.test(deviceUuid)
+  ) {
     throw new ManagerError('BAD_VALUE', {
-      message: 'A licence has a date as 2030-01-31 12:00:00 UTC, the uuid of a device, and a SHA-256 hash',
+      message:
+        'A licence has a date as 2030-01-31 12:00:00 UTC, the uuid of a device, and a SHA-256 hash',
     });
   }
   const before = await isLicensed(around);

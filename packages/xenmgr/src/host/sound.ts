@@ -28,7 +28,13 @@ export async function pcmDevices(
     const found = /^(\d+)-(\d+): ([^:]*):/.exec(line);
     if (found === null || !line.includes(`: ${direction} `)) return [];
     const [, card = '', device = '', name = ''] = found;
-    return [rowOf({ id: `${Number(card)},${Number(device)}`, name: name.trim(), card: String(Number(card)) })];
+    return [
+      rowOf({
+        id: `${Number(card)},${Number(device)}`,
+        name: name.trim(),
+        card: String(Number(card)),
+      }),
+    ];
   });
 }
 
@@ -37,7 +43,8 @@ export async function soundControls({ run }: Around, card: string): Promise<Rows
   const text = await run(HELPER, ['-c', checkedWord('card', card)]);
   return text.split('\n').flatMap((line) => {
     const [name, direction, type, ...value] = line.trim().split(/\s*:\s*|\t+/);
-    if (name === undefined || name === '' || direction === undefined || type === undefined) return [];
+    if (name === undefined || name === '' || direction === undefined || type === undefined)
+      return [];
     return [rowOf({ name, direction, type, value: value.join(' ') })];
   });
 }
@@ -54,10 +61,17 @@ export async function readControl({ run }: Around, card: string, control: string
 /** Sets a control: a share such as `70%`, a switch, or both with a blank between. */
 export async function writeControl(
   { run }: Around,
-  { card, control, value }: { readonly card: string; readonly control: string; readonly value: string },
+  {
+    card,
+    control,
+    value,
+  }: { readonly card: string; readonly control: string; readonly value: string },
 ): Promise<void> {
   const words = value.split(/\s+/).filter((word) => word !== '');
-  const args = [checkedWord('control', control), ...words.map((word) => checkedWord('value', word))];
+  const args = [
+    checkedWord('control', control),
+    ...words.map((word) => checkedWord('value', word)),
+  ];
   await run(HELPER, ['-c', checkedWord('card', card), 'sset', ...args]);
 }
 

@@ -47,6 +47,8 @@ export class EmbeddedHost implements AsyncDisposable {
   /** Changes of state, as `UUID STATE ACPI`. */
   readonly told: string[] = [];
   readonly #simulator: ChildProcess;
+  /** Managers that ended without a word: what they would still do is called off with the host. */
+  readonly #abandoned: LifeService[] = [];
 
   private constructor(folder: string, simulator: ChildProcess, host: Host, database: Database) {
     this.folder = folder;
@@ -107,7 +109,8 @@ export class EmbeddedHost implements AsyncDisposable {
     return {
       life,
       monitors,
-      async abandon() {
+      abandon: async () => {
+        this.#abandoned.push(life);
         await monitors[Symbol.asyncDispose]();
       },
       async [Symbol.asyncDispose]() {
@@ -144,6 +147,7 @@ export class EmbeddedHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const life of this.#abandoned) await life[Symbol.asyncDispose]();
     const pid = await this.monitorPid().catch(() => undefined);
     if (pid !== undefined) await this.kill(pid).catch(() => undefined);
     await this.host[Symbol.asyncDispose]();

@@ -60,7 +60,9 @@ export class BusAnnouncer implements Announcer, Disposable {
   }
 
   vmStateChanged(uuid: string, state: string, acpiState: number): void {
-    this.#tell(({ root }) => root.emit(ROOT, 'vm_state_changed', [uuid, pathOf(uuid), state, acpiState]));
+    this.#tell(({ root }) =>
+      root.emit(ROOT, 'vm_state_changed', [uuid, pathOf(uuid), state, acpiState]),
+    );
   }
 
   vmConfigChanged(uuid: string): void {
@@ -127,7 +129,13 @@ export class BusAnnouncer implements Announcer, Disposable {
 
   #tellCd(device: string): void {
     const uuid = this.#cdOwners.get(device) ?? '';
-    this.#tell(({ root }) => root.emit(ROOT, 'cd_assignment_changed', [device, uuid, uuid === '' ? NOWHERE : pathOf(uuid)]));
+    this.#tell(({ root }) =>
+      root.emit(ROOT, 'cd_assignment_changed', [
+        device,
+        uuid,
+        uuid === '' ? NOWHERE : pathOf(uuid),
+      ]),
+    );
   }
 
   /** A bus that is away hears nothing, and nobody who tells is disturbed by that. */

@@ -2,6 +2,7 @@
  * The control socket of the monitor: which VMs it serves, and adding and removing them. There is at most one connection
  * and at most one attempt to start the monitor at a time, however many VMs wait for it.
  */
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { hasCode } from '@xenops/core/errors';
@@ -36,6 +37,8 @@ export class ControlLink implements Disposable {
 
   constructor(options: MonitorsOptions) {
     this.#options = options;
+    // One for each VM that waits for the monitor.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** What the monitor serves, completely started. */

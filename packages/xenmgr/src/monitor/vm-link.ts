@@ -2,6 +2,7 @@
  * The link to the monitor of one VM: one connection at a time, replaced whenever it is lost, with the events of the one
  * following those of the other. The monitor is asked to serve the VM again when it has forgotten it.
  */
+import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { withDeadline } from '@xenops/core/lifetime';
 import { ManagerError } from '../manager/manager-error.ts';
@@ -48,6 +49,8 @@ export class VmLink {
 
   constructor(options: VmLinkOptions) {
     this.#options = options;
+    // One for each call that waits for the link.
+    setMaxListeners(0, this.#stop.signal);
     this.#running = this.#run();
   }
 
@@ -64,16 +67,7 @@ export class VmLink {
     const { uuid, clock } = this.#options;
     const what = `the monitor of the VM ${uuid}`;
     try {
-      return await withDeadline({ what }, { timeoutMs, signal, clock }, (stop) => {
-        return new Promise((resolve, reject) => {
-          this.#waiting.add(resolve);
-          stop.addEventListener('abort', () => this.#waiting.delete(resolve));
-          this.#stop.signal.addEventListener('abort', () => reject(notServed(uuid)), {
-            once: true,
-          });
-          if (this.#stop.signal.aborted) reject(notServed(uuid));
-        });
-      });
+      return await withDeadline({ what }, { timeoutMs, signal, clock }, (stop) => this.#wait(stop));
     } catch (error) {
       throw unansweredError(uuid, 'connecting', error);
     }
@@ -84,6 +78,25 @@ export class VmLink {
     this.#stop.abort(new Error('The link was closed'));
     this.#connection?.close();
     await this.#running;
+  }
+
+  #wait(stop: AbortSignal): Promise<MonitorConnection> {
+    const closing = this.#stop.signal;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#waiting.delete(done);
+        closing.removeEventListener('abort', end);
+        reject(notServed(this.#options.uuid));
+      };
+      const done = (connection: MonitorConnection): void => {
+        closing.removeEventListener('abort', end);
+        resolve(connection);
+      };
+      this.#waiting.add(done);
+      stop.addEventListener('abort', end);
+      closing.addEventListener('abort', end);
+      if (closing.aborted) end();
+    });
   }
 
   async #run(): Promise<void> {

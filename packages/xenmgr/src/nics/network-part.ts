@@ -25,7 +25,8 @@ export function networkPart(around: Surroundings, life: () => VmLife): LifePart 
     async running(uuid, domid) {
       if (!isCarrier(uuid)) return;
       await reattach(around, life(), uuid, domid);
-      if (await peers.network.isPresent()) await peers.network.ndvmStatus(uuid, domid, NDVM.started);
+      if (await peers.network.isPresent())
+        await peers.network.ndvmStatus(uuid, domid, NDVM.started);
     },
     async gone(uuid, domid) {
       if (!isCarrier(uuid)) return;
@@ -36,9 +37,8 @@ export function networkPart(around: Surroundings, life: () => VmLife): LifePart 
 }
 
 async function checkNetworks(around: Surroundings, life: VmLife, uuid: string): Promise<void> {
-  const { database, peers } = around;
-  const nics = enabledNics(around, uuid);
-  if (nics.length === 0) return;
+  const { peers } = around;
+  if (enabledNics(around, uuid).length === 0) return;
   if ((await peers.network.isPresent()) && !(await peers.network.isInitialized())) {
     throw new ManagerError('NETWORK_NOT_READY', {
       message: 'The network daemon is not ready yet; start the VM a little later',

@@ -30,10 +30,13 @@ export class Authority {
       // The run-time has checked the values of the call against the description.
       return [name, this.#method(handler as Handler, isAudited)] as const;
     });
-    const accessors = Object.entries(properties).map(([name, { get, set }]) => {
+    const accessors = Object.entries(properties).map(([name, handler]) => {
+      const read: Handler = (...args) => handler.get?.(contextOf(args));
+      const write: Handler = (value, context) =>
+        handler.set?.(value as never, contextOf([context]));
       const own = {
-        ...(get === undefined ? {} : { get: this.#getter(get as Handler) }),
-        ...(set === undefined ? {} : { set: this.#setter(set as Handler, name) }),
+        ...(handler.get === undefined ? {} : { get: this.#getter(read) }),
+        ...(handler.set === undefined ? {} : { set: this.#setter(write, name) }),
       };
       return [name, own] as const;
     });

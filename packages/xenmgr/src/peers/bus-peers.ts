@@ -49,7 +49,9 @@ export function busPeers(bus: Bus): Peers {
     const driver = 'org.freedesktop.DBus';
     const target = { destination: driver, interface: driver, path: '/org/freedesktop/DBus' };
     const member = { member: 'NameHasOwner', input: 's', output: 'b' };
-    return (await bus.call({ ...target, ...member }, [name], { timeoutMs: TIMEOUT_MS }))[0] === true;
+    return (
+      (await bus.call({ ...target, ...member }, [name], { timeoutMs: TIMEOUT_MS }))[0] === true
+    );
   };
   return {
     isOwned,
@@ -59,6 +61,11 @@ export function busPeers(bus: Bus): Peers {
     usb: usbPeer(bus),
     agent: agentPeer(bus, isOwned),
   };
+}
+
+/** Calls a peer for what it does, not for what it answers. As `call`. */
+async function tell(bus: Bus, wanted: PeerCall): Promise<void> {
+  await call(bus, wanted);
 }
 
 /** Calls a peer. Rejects with ManagerError: PEER_ABSENT, or IO with what the peer said. */
@@ -84,17 +91,18 @@ async function call(bus: Bus, wanted: PeerCall): Promise<readonly unknown[]> {
 function inputPeer(bus: Bus): InputPeer {
   const ask = (member: string, types = '', args: readonly unknown[] = [], output = '') =>
     call(bus, { destination: INPUT, member, input: types, args, output });
+  const say = (member: string, types = '', args: readonly unknown[] = [], output = '') =>
+    tell(bus, { destination: INPUT, member, input: types, args, output });
   return {
     switchFocus: async (domid, isForced) =>
       (await ask('switch_focus', 'ib', [domid, isForced], 'b'))[0] === true,
-    setSlot: async (domid, slot) => void (await ask('set_slot', 'ii', [domid, slot])),
-    updateSeamlessMouseSettings: async (uuid) =>
-      void (await ask('update_seamless_mouse_settings', 's', [uuid])),
+    setSlot: (domid, slot) => say('set_slot', 'ii', [domid, slot]),
+    updateSeamlessMouseSettings: (uuid) => say('update_seamless_mouse_settings', 's', [uuid]),
     isAuthOnBoot: async () => (await ask('get_auth_on_boot', '', [], 'b'))[0] === true,
-    beginAuth: async () => void (await ask('auth_begin', '', [], 'b')),
-    setAuthContext: async (user, title, flags) =>
-      void (await ask('auth_set_context_flags', 'ssi', [user, title, flags])),
-    lock: async (canSwitchVms) => void (await ask('lock', 'b', [canSwitchVms])),
+    beginAuth: () => say('auth_begin', '', [], 'b'),
+    setAuthContext: (user, title, flags) =>
+      say('auth_set_context_flags', 'ssi', [user, title, flags]),
+    lock: (canSwitchVms) => say('lock', 'b', [canSwitchVms]),
     focusDomid: async () => Number((await ask('get_focus_domid', '', [], 'i'))[0]),
   };
 }
@@ -102,16 +110,16 @@ function inputPeer(bus: Bus): InputPeer {
 function networkPeer(bus: Bus, isOwned: (name: string) => Promise<boolean>): NetworkPeer {
   const ask = (member: string, types = '', args: readonly unknown[] = [], output = '') =>
     call(bus, { destination: NETWORK, member, input: types, args, output });
+  const say = (member: string, types = '', args: readonly unknown[] = [], output = '') =>
+    tell(bus, { destination: NETWORK, member, input: types, args, output });
   return {
     isPresent: () => isOwned(NETWORK),
     isInitialized: async () => (await ask('is_initialized', '', [], 'b'))[0] === true,
     network: (path) => findNetwork(bus, path),
     networkBackend: async (network) =>
       String((await ask('get_network_backend', 's', [network], 's'))[0]),
-    moveToNetwork: async (vif, network) =>
-      void (await ask('move_to_network', 'ss', [vif, network])),
-    ndvmStatus: async (uuid, domid, status) =>
-      void (await ask('ndvm_status', 'siu', [uuid, domid, status])),
+    moveToNetwork: (vif, network) => say('move_to_network', 'ss', [vif, network]),
+    ndvmStatus: (uuid, domid, status) => say('ndvm_status', 'siu', [uuid, domid, status]),
   };
 }
 
@@ -145,34 +153,36 @@ function textOf(values: unknown, name: string): string {
 }
 
 function displayPeer(bus: Bus): DisplayPeer {
-  const ask = (member: string, output = '') => call(bus, { destination: DISPLAY, member, output });
+  const ask = (member: string, output: string) =>
+    call(bus, { destination: DISPLAY, member, output });
+  const say = (member: string) => tell(bus, { destination: DISPLAY, member });
   return {
     visibleDomids: async () => {
       const [domids] = await ask('get_visible', 'ai');
       return Array.isArray(domids) ? domids.map(Number) : [];
     },
-    beforeS3: async () => void (await ask('pre_s3')),
-    afterS3: async () => void (await ask('post_s3')),
+    beforeS3: () => say('pre_s3'),
+    afterS3: () => say('post_s3'),
   };
 }
 
 function usbPeer(bus: Bus): UsbPeer {
-  const tell = async (member: string, domid: number): Promise<void> =>
-    void (await call(bus, { destination: USB, member, input: 'i', args: [domid] }));
+  const say = (member: string, domid: number): Promise<void> =>
+    tell(bus, { destination: USB, member, input: 'i', args: [domid] });
   return {
-    vmStarted: (domid) => tell('new_vm', domid),
-    vmStopped: (domid) => tell('vm_stopped', domid),
+    vmStarted: (domid) => say('new_vm', domid),
+    vmStopped: (domid) => say('vm_stopped', domid),
   };
 }
 
 function agentPeer(bus: Bus, isOwned: (name: string) => Promise<boolean>): AgentPeer {
   return {
     isPresent: (uuid) => isOwned(agentBusName(uuid)),
-    request: async (uuid, what) =>
-      void (await call(bus, {
+    request: (uuid, what) =>
+      tell(bus, {
         destination: agentBusName(uuid),
         interface: GUEST,
         member: `request_${what}`,
-      })),
+      }),
   };
 }

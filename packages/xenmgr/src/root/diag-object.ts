@@ -68,11 +68,15 @@ function diagMethods(manager: Manager): ComCitrixXenclientXenmgrDiagHandlers['me
 /** The site that these methods talked to is no more. */
 function noSupportSite(): never {
   throw new ManagerError('NETWORK_DOWN', {
-    message: 'The support site that reports were sent to no longer exists; keep the report as a file',
+    message:
+      'The support site that reports were sent to no longer exists; keep the report as a file',
   });
 }
 
-async function showReportScreen({ database, host, life }: Manager, isShown: boolean): Promise<void> {
+async function showReportScreen(
+  { database, host, life }: Manager,
+  isShown: boolean,
+): Promise<void> {
   const view = database.view();
   const screen = vmUuids(view).find(
     (uuid) => vmSettings(view, uuid).flag('provides-graphics-fallback') && life.domid(uuid) >= 0,

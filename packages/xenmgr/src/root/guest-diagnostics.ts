@@ -33,7 +33,9 @@ export class GuestDiagnostics {
   /** Asks all guests with PV drivers and waits for them; gives the folder with what they have sent in time. */
   async save(mode: string): Promise<string> {
     if (this.#collection !== undefined) {
-      throw new ManagerError('VM_WRONG_STATE', { message: 'Diagnostics are being collected already' });
+      throw new ManagerError('VM_WRONG_STATE', {
+        message: 'Diagnostics are being collected already',
+      });
     }
     const { database, places, host, announce } = this.#manager;
     const folder = path.join(places.run, `diagnostics-${randomUUID()}`);

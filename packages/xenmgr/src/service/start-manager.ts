@@ -23,7 +23,9 @@ import { nicInterface } from '../nics/nic-object.ts';
 import { Authority } from '../objects/authority.ts';
 import { exportObject, ObjectSet, type Served } from '../objects/object-set.ts';
 import { HOST_PATH, ROOT_PATH } from '../objects/paths.ts';
+import { pciInterface } from '../pci/pci-object.ts';
 import { busPeers } from '../peers/bus-peers.ts';
+import { productInterface } from '../product/product-object.ts';
 import { configInterfaces } from '../root/config-object.ts';
 import { diagInterfaces } from '../root/diag-object.ts';
 import { policyInterface } from '../root/policy-object.ts';
@@ -110,7 +112,11 @@ async function start(options: ManagerOptions, undo: CleanupStack): Promise<Runni
   if (options.hasServiceVms) await injectServiceVms(around);
   await initLicense(around);
   const power = new HostPower(around, options.powerCommands);
-  const life: LifeService = createLife(around, lifeParts(around, () => life), power.lifeOptions);
+  const life: LifeService = createLife(
+    around,
+    lifeParts(around, () => life),
+    power.lifeOptions,
+  );
   undo.push('the life of VMs', async () => life[Symbol.asyncDispose]());
   const manager: Manager = { ...around, life };
   await life.adopt();
@@ -121,7 +127,7 @@ async function start(options: ManagerOptions, undo: CleanupStack): Promise<Runni
   undo.push('the service of the database', async () => databaseService[Symbol.asyncDispose]());
   exportObjects({ manager, power, announce, authority: new Authority(access, log) }, undo);
   await bus.requestName(MANAGER_BUS_NAME);
-  undo.push('the bus name', async () => void (await bus.releaseName(MANAGER_BUS_NAME)));
+  undo.push('the bus name', () => bus.releaseName(MANAGER_BUS_NAME));
   const events = await followDaemons({ manager, life, power });
   undo.push('the other daemons', () => events[Symbol.dispose]());
   const storage = watchStorage(around);
@@ -167,7 +173,12 @@ function exportObjects({ manager, power, announce, authority }: Exports, undo: C
     host.unexport();
   });
   const objects = new ObjectSet(bus, {
-    vm: [...vmInterfaces(manager), authInterface(manager)].map(guard),
+    vm: [
+      ...vmInterfaces(manager),
+      authInterface(manager),
+      pciInterface(manager),
+      productInterface(manager),
+    ].map(guard),
     disk: guard(diskInterface(manager)),
     nic: guard(nicInterface(manager)),
   });
