@@ -1,6 +1,6 @@
 // The floor of making a PV guest: the calls of libxenctrl and libxenguest one after the other, with no toolstack around
-// them. Arguments: kernel, memory in MiB, count. Prints the microseconds that each of `count` domains took to make and
-// build; they are destroyed outside of that time.
+// them. Arguments: kernel, memory in MiB, count. Prints "peer SECONDS" for each of `count` domains that it makes and builds;
+// they are destroyed outside of that time. One more warms up.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +10,10 @@
 #include <xenctrl.h>
 #include <xenguest.h>
 
-static double NowUs(void) {
+static double NowSeconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1e6 + now.tv_nsec / 1e3;
+  return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 static void Check(const char *call, int result) {
@@ -60,11 +60,12 @@ int main(int argc, char **argv) {
   const unsigned memory_mib = strtoul(argv[2], NULL, 10);
   xc_interface *xc = xc_interface_open(NULL, NULL, 0);
   if (xc == NULL) return 1;
-  for (unsigned left = strtoul(argv[3], NULL, 10); left > 0; left--) {
-    const double start = NowUs();
+  const unsigned count = strtoul(argv[3], NULL, 10);
+  for (unsigned round = 0; round <= count; round++) {
+    const double start = NowSeconds();
     const uint32_t domid = Make(xc, memory_mib);
     Build(xc, domid, argv[1], memory_mib);
-    printf("%.0f\n", NowUs() - start);
+    if (round > 0) printf("peer %.6f\n", NowSeconds() - start);
     Check("destroy", xc_domain_destroy(xc, domid));
   }
   xc_interface_close(xc);

@@ -3,7 +3,8 @@
  *
  *   xenstore-peer lib  SOCKET read|write COUNT           through libxenstore, which makes one request at a time
  *   xenstore-peer raw  SOCKET read|write COUNT WINDOW    the wire itself, with WINDOW requests under way
- *   xenstore-peer raw  SOCKET transaction COUNT          start, read, write, commit; counts transactions
+ *   xenstore-peer raw  SOCKET transaction COUNT          start, read, write, commit, one at a time; counts transactions
+ *   xenstore-peer raw  SOCKET transaction COUNT 3        the same, with all that follows the start under way at once
  *   xenstore-peer raw  SOCKET fan-out COUNT WATCHES      COUNT writes, each of which fires WATCHES watches; counts events
  *
  * Prints the rate per second, and the median and 99th percentile of the latency in microseconds. A tenth more is done first
@@ -188,9 +189,9 @@ static double run_requests(struct connection *c, const char *operation, size_t c
     return now() - start;
 }
 
-static double run_transactions(struct connection *c, size_t count)
+static double run_transactions(struct connection *c, size_t count, size_t window)
 {
-    char out[128];
+    char out[512];
     double start = now();
 
     counted = 0;
@@ -202,9 +203,19 @@ static double run_transactions(struct connection *c, size_t count)
         send_all(c, out, put(out, XS_TRANSACTION_START, 0, "", 1));
         take(c, &id);
         transaction = strtoul(id, NULL, 10);
-        request(c, out, make_request(out, "read", transaction));
-        request(c, out, make_request(out, "write", transaction));
-        request(c, out, put(out, XS_TRANSACTION_END, transaction, "T", 2));
+        if (window > 1) {
+            size_t bytes = make_request(out, "read", transaction);
+
+            bytes += make_request(out + bytes, "write", transaction);
+            bytes += put(out + bytes, XS_TRANSACTION_END, transaction, "T", 2);
+            request(c, out, bytes);
+            take(c, NULL);
+            take(c, NULL);
+        } else {
+            request(c, out, make_request(out, "read", transaction));
+            request(c, out, make_request(out, "write", transaction));
+            request(c, out, put(out, XS_TRANSACTION_END, transaction, "T", 2));
+        }
         latencies[counted++] = now() - begin;
     }
     return now() - start;
@@ -290,8 +301,8 @@ int main(int argc, char **argv)
         run_library(h, operation, count / 10 + 1);
         report(run_library(h, operation, count), count);
     } else if (strcmp(operation, "transaction") == 0) {
-        run_transactions(c, count / 10 + 1);
-        report(run_transactions(c, count), count);
+        run_transactions(c, count / 10 + 1, many);
+        report(run_transactions(c, count, many), count);
     } else if (strcmp(operation, "fan-out") == 0) {
         struct connection *watcher = open_connection(path);
 

@@ -1,4 +1,5 @@
 /** What callers tell a bus, and what it tells them. */
+import type { OpenDescriptorSocket } from './descriptors/descriptor-socket.ts';
 import type { BusError, DbusError, DbusErrorClass } from './errors.ts';
 import type { BusAddress } from './library.ts';
 import type { BusLimits } from './limits.ts';
@@ -13,6 +14,11 @@ export interface ConnectOptions {
   /** Interrupts connecting; not the connection. */
   readonly signal?: AbortSignal;
   readonly limits?: Partial<BusLimits>;
+  /**
+   * A transport that passes file descriptors, such as `openDescriptorSocket` of `@xenops/rpcgen/descriptors`. Without
+   * it sending or receiving one is `DBUS_NO_DESCRIPTORS`.
+   */
+  readonly openSocket?: OpenDescriptorSocket;
   /** Replace a lost connection, first after so long, then twice as long each time up to the maximum. */
   readonly reconnect?: { readonly firstDelayMs: number; readonly delayMaxMs: number };
   /**
@@ -48,12 +54,14 @@ export interface CallTarget {
   readonly errors?: readonly DbusErrorClass[];
 }
 
-/** A call of which everything but the values is ready. */
-export interface PreparedCall {
+/** A call of which everything but the values is ready; it gives a `T`. */
+export interface PreparedCall<T> {
   readonly template: HeaderTemplate;
   readonly codec: BodyCodec;
   readonly target: CallTarget;
-  readonly decode: (reply: IncomingMessage) => readonly unknown[];
+  readonly decode: (reply: IncomingMessage) => T;
+  /** What a call without a reply gives. */
+  readonly pick: (values: readonly unknown[]) => T;
 }
 
 /** What happened to the connection. */

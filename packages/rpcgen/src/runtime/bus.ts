@@ -10,6 +10,7 @@ import {
   type OwnerListener,
   type Subscription,
 } from './bus-names.ts';
+import { BusSignals } from './bus-signals.ts';
 import type {
   BusState,
   CallOptions,
@@ -18,20 +19,19 @@ import type {
   PreparedCall,
 } from './bus-options.ts';
 import { callFlags, Connection, type Outgoing } from './connection.ts';
+import { openDescriptorStream } from './descriptors/open-stream.ts';
 import { DRIVER, DRIVER_METHODS, type DriverMethod } from './driver.ts';
 import { BusError } from './errors.ts';
 import { HELLO_SERIAL, openStream } from './library.ts';
 import { DEFAULT_LIMITS, MESSAGE_BYTES_MAX, type BusLimits } from './limits.ts';
-import { MatchRules } from './match-rules.ts';
 import { asBusError, readError, readHello, unexpectedSignature } from './replies.ts';
 import { ObjectTree } from './server/object-tree.ts';
-import { SignalQueue } from './signal-queue.ts';
-import { SignalRouter, type ReceivedSignal } from './signal-router.ts';
+import type { ReceivedSignal } from './signal-router.ts';
 import { pause } from './time/deadline.ts';
 import { bodyCodec } from './wire/body-codec.ts';
 import { isUniqueName } from './wire/names.ts';
 import { MESSAGE_TYPE, readBody, renderHeader, type IncomingMessage } from './wire/message.ts';
-import { renderSignalRule, type SignalRule } from './wire/match-rule.ts';
+import type { SignalRule } from './wire/match-rule.ts';
 
 /** Connects to a bus. Throws BusError `DBUS_CONNECT_FAILED`, `TIMEOUT` or `ABORTED`. */
 export async function connectBus(options: ConnectOptions): Promise<Bus> {
@@ -44,14 +44,12 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
 export class Bus implements AsyncDisposable {
   readonly limits: BusLimits;
   readonly #options: ConnectOptions;
-  readonly #router = new SignalRouter();
-  readonly #rules: MatchRules;
+  readonly #signals: BusSignals;
   readonly #names: BusNames;
   readonly #objects: ObjectTree;
   readonly #stateListeners = new Set<(state: BusState) => void>();
-  readonly #queues = new Set<{ fail(error: Error): void }>();
   readonly #stop = new AbortController();
-  readonly #prepared = new Map<DriverMethod, PreparedCall>();
+  readonly #prepared = new Map<DriverMethod, PreparedCall<readonly unknown[]>>();
   #connection: Connection | undefined;
   #uniqueName = '';
   #keepsAlive = true;
@@ -66,20 +64,23 @@ export class Bus implements AsyncDisposable {
       ...limits,
       messageBytesMax: Math.min(limits.messageBytesMax, MESSAGE_BYTES_MAX),
     };
-    this.#rules = new MatchRules({
+    this.#signals = new BusSignals({
       add: async (rule) => {
         await this.callDriver('AddMatch', [rule]);
       },
       remove: (rule) => this.#forgetRule(rule),
+      report: (error) => this.#report(error),
+      queuedSignalsMax: limits.queuedSignalsMax,
     });
     this.#names = new BusNames({
       callDriver: (method, args) => this.callDriver(method, args),
-      subscribeRaw: (rule, deliver) => this.#subscribe(rule, deliver, () => DRIVER.name),
+      subscribeRaw: (rule, deliver) => this.#signals.subscribe(rule, deliver, () => DRIVER.name),
     });
     this.#objects = new ObjectTree({
       send: (message, replySerial) => this.#sendReply(message, replySerial),
       emit: (message) => this.#emit(message),
       callDriver: (method, args) => this.callDriver(method, args),
+      uniqueName: () => this.#uniqueName,
       report: (error) => this.#report(error),
       mapError: (error) => options.mapError?.(error),
     });
@@ -97,7 +98,7 @@ export class Bus implements AsyncDisposable {
 
   /** How many match rules the bus holds for us. */
   get matchRuleCount(): number {
-    return this.#rules.size;
+    return this.#signals.ruleCount;
   }
 
   /** How many calls wait for a reply. */
@@ -107,11 +108,11 @@ export class Bus implements AsyncDisposable {
 
   /** Called by `connectBus`. */
   async open(signal: AbortSignal | undefined): Promise<void> {
-    const { address, timeoutMs } = this.#options;
-    const stream = await openStream(
-      address,
-      signal === undefined ? { timeoutMs } : { timeoutMs, signal },
-    );
+    const { address, timeoutMs, openSocket } = this.#options;
+    const how = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
+    const stream = await (openSocket === undefined
+      ? openStream(address, how)
+      : openDescriptorStream(address, openSocket, how));
     const connection = new Connection(stream, {
       limits: this.limits,
       serial: HELLO_SERIAL,
@@ -157,8 +158,11 @@ export class Bus implements AsyncDisposable {
     await this.close();
   }
 
-  /** Prepares calls to one method. Throws `DBUS_BAD_NAME`, `DBUS_BAD_SIGNATURE`. */
-  prepare(target: CallTarget): PreparedCall {
+  /**
+   * Prepares calls to one method, which give what `pick` makes of the values of the reply.
+   * Throws `DBUS_BAD_NAME`, `DBUS_BAD_SIGNATURE`.
+   */
+  prepare<T>(target: CallTarget, pick: (values: readonly unknown[]) => T): PreparedCall<T> {
     const { destination, path, member, input, output, errors = [] } = target;
     const template = renderHeader(MESSAGE_TYPE.call, {
       destination,
@@ -167,42 +171,56 @@ export class Bus implements AsyncDisposable {
       member,
       signature: input,
     });
-    const decode = (reply: IncomingMessage): readonly unknown[] => {
+    const decode = (reply: IncomingMessage): T => {
       if (reply.type === MESSAGE_TYPE.error) throw readError(reply, errors);
       if (reply.signature !== output) throw unexpectedSignature(target, reply.signature);
-      return readBody(reply);
+      return pick(readBody(reply));
     };
-    return { template, codec: bodyCodec(input), target, decode };
+    return { template, codec: bodyCodec(input), target, decode, pick };
   }
 
   /**
-   * Makes a prepared call and gives the values of the reply, none for a method without a reply.
+   * Makes a prepared call; for a method without a reply there are no values.
    * Rejects with DbusError for an error reply, and with BusError for everything else.
    */
-  async callPrepared(
-    { template, codec, target, decode }: PreparedCall,
+  callPrepared<T>(
+    prepared: PreparedCall<T>,
     values: readonly unknown[],
-    options: CallOptions = {},
-  ): Promise<readonly unknown[]> {
+    options?: CallOptions,
+  ): Promise<T> {
+    // Not an async function: what it would wrap around the promise of the connection is felt with many calls.
+    try {
+      return this.#start(prepared, values, options ?? NO_OPTIONS);
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it is
+      return Promise.reject(error);
+    }
+  }
+
+  #start<T>(
+    { template, codec, target, decode, pick }: PreparedCall<T>,
+    values: readonly unknown[],
+    options: CallOptions,
+  ): Promise<T> {
     const connection = this.#connected();
     const { noAutoStart, interactive } = options;
     const flags = callFlags({ noReply: target.noReply, noAutoStart, interactive });
     const message = { template, codec, values, flags };
     if (target.noReply === true) {
       connection.send(message);
-      return [];
+      return Promise.resolve(pick([]));
     }
     const timeoutMs = options.timeoutMs ?? target.timeoutMs ?? this.#options.timeoutMs;
     return connection.call(message, { timeoutMs, signal: options.signal, decode });
   }
 
-  /** Makes one call. As `callPrepared`. */
+  /** Makes one call and gives the values of its reply. As `callPrepared`. */
   async call(
     target: CallTarget,
     values: readonly unknown[],
-    options: CallOptions = {},
+    options?: CallOptions,
   ): Promise<readonly unknown[]> {
-    return this.callPrepared(this.prepare(target), values, options);
+    return this.callPrepared(this.prepare(target, allValues), values, options);
   }
 
   /** Calls a method of the bus itself. */
@@ -210,13 +228,8 @@ export class Bus implements AsyncDisposable {
     let prepared = this.#prepared.get(method);
     if (prepared === undefined) {
       const { name: destination, interface: owner, path } = DRIVER;
-      prepared = this.prepare({
-        destination,
-        path,
-        interface: owner,
-        member: method,
-        ...DRIVER_METHODS[method],
-      });
+      const target = { destination, path, interface: owner, member: method };
+      prepared = this.prepare({ ...target, ...DRIVER_METHODS[method] }, allValues);
       this.#prepared.set(method, prepared);
     }
     return this.callPrepared(prepared, args);
@@ -251,13 +264,13 @@ export class Bus implements AsyncDisposable {
     listener: (signal: ReceivedSignal) => void,
   ): Promise<Subscription> {
     const { sender } = rule;
-    if (sender === undefined) return this.#subscribe(rule, listener, () => undefined);
+    if (sender === undefined) return this.#signals.subscribe(rule, listener, () => undefined);
     if (sender === DRIVER.name || isUniqueName(sender)) {
-      return this.#subscribe(rule, listener, () => sender);
+      return this.#signals.subscribe(rule, listener, () => sender);
     }
     const owner = await this.#names.watch(sender, () => undefined);
     try {
-      const signals = await this.#subscribe(
+      const signals = await this.#signals.subscribe(
         rule,
         listener,
         () => this.#names.ownerNow(sender) ?? '',
@@ -289,70 +302,19 @@ export class Bus implements AsyncDisposable {
     subscribe: (deliver: (item: T) => void) => Promise<Subscription>,
     { signal }: { readonly signal?: AbortSignal | undefined },
   ): Promise<AsyncIterableIterator<T>> {
-    const queue = new SignalQueue<T>(this.limits.queuedSignalsMax, () => {
-      source.close();
-      this.#queues.delete(queue);
-      signal?.removeEventListener('abort', onAbort);
-    });
-    const onAbort = (): void => void queue.return();
-    const source = await subscribe((item) => queue.push(item));
-    this.#queues.add(queue);
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
-    return queue;
-  }
-
-  async #subscribe(
-    rule: SignalRule,
-    listener: (signal: ReceivedSignal) => void,
-    senderNow: () => string | undefined,
-  ): Promise<Subscription> {
-    const text = renderSignalRule(rule);
-    const receiver = { rule, senderNow, deliver: listener };
-    this.#router.add(receiver);
-    try {
-      await this.#rules.use(text);
-    } catch (error) {
-      this.#router.remove(receiver);
-      throw error;
-    }
-    return subscription(() => {
-      this.#router.remove(receiver);
-      this.#rules.release(text);
-    });
+    return this.#signals.openQueue(subscribe, signal);
   }
 
   #onMessage(message: IncomingMessage): void {
-    if (message.type === MESSAGE_TYPE.call) {
-      this.#objects.handleCall(message);
-      return;
-    }
-    const receivers = this.#router.find(message);
-    if (receivers.length === 0) return;
-    const { sender, path, interface: name, member, signature } = message;
-    const args = this.#readSignal(message);
-    if (args === undefined) return;
-    const signal = { sender, path, interface: name, member, signature, args };
-    for (const { rule, deliver } of receivers) {
-      if (rule.arg0 === undefined || rule.arg0 === args[0]) this.#guard(() => deliver(signal));
-    }
-  }
-
-  /** A signal whose descriptors cannot be received is reported and dropped; a malformed one ends the connection. */
-  #readSignal(message: IncomingMessage): unknown[] | undefined {
-    try {
-      return readBody(message);
-    } catch (error) {
-      if (error instanceof BusError && error.code === 'DBUS_PROTOCOL') throw error;
-      this.#report(error);
-      return undefined;
-    }
+    if (message.type === MESSAGE_TYPE.call) this.#objects.handleCall(message);
+    else this.#signals.deliver(message);
   }
 
   #onClosed(connection: Connection, reason: BusError): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     this.#uniqueName = '';
+    this.#objects.forgetCallers();
     if (this.#isReconnecting) return;
     const { reconnect } = this.#options;
     if (this.#closedBy !== undefined || reconnect === undefined) {
@@ -366,7 +328,7 @@ export class Bus implements AsyncDisposable {
 
   #finish(reason: BusError): void {
     this.#closedBy = reason;
-    for (const queue of this.#queues) queue.fail(reason);
+    this.#signals.failAll(reason);
     this.#tell({ kind: 'closed', reason });
     this.#names.forget();
   }
@@ -384,7 +346,7 @@ export class Bus implements AsyncDisposable {
       await pause(delayMs, signal);
       try {
         await this.open(signal);
-        await this.#rules.restore();
+        await this.#signals.restore();
         await this.#names.restore();
         this.#connected();
         break;
@@ -404,7 +366,7 @@ export class Bus implements AsyncDisposable {
     if (this.#connection === undefined) return;
     const { name: destination, interface: owner, path } = DRIVER;
     const target = { destination, path, interface: owner, member: 'RemoveMatch', input: 's' };
-    const { template, codec } = this.prepare({ ...target, output: '' });
+    const { template, codec } = this.prepare({ ...target, output: '' }, allValues);
     const flags = callFlags({ noReply: true });
     this.#connection.send({ template, codec, values: [rule], flags });
   }
@@ -452,4 +414,11 @@ export class Bus implements AsyncDisposable {
       });
     }
   }
+}
+
+const NO_OPTIONS: CallOptions = {};
+
+/** For `prepare`: a call gives all values of its reply. */
+export function allValues(values: readonly unknown[]): readonly unknown[] {
+  return values;
 }

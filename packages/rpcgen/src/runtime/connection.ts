@@ -4,9 +4,11 @@
  * everything that waits is told.
  */
 import { BusError } from './errors.ts';
+import { DescriptorStream } from './descriptors/descriptor-stream.ts';
+import type { ReceivedDescriptors } from './descriptors/received-descriptors.ts';
 import type { BusStream } from './library.ts';
 import type { BusLimits } from './limits.ts';
-import { startTimer, type Stoppable } from './time/deadline.ts';
+import { PendingCalls, type Waiting } from './pending-calls.ts';
 import { bodyCodec, type BodyCodec } from './wire/body-codec.ts';
 import { FrameSplitter } from './wire/frame-splitter.ts';
 import {
@@ -15,6 +17,8 @@ import {
   MESSAGE_TYPE,
   readMessage,
   startMessage,
+  withDescriptors,
+  type ClaimDescriptors,
   type HeaderTemplate,
   type IncomingMessage,
 } from './wire/message.ts';
@@ -32,19 +36,6 @@ export interface Outgoing {
   readonly flags?: number;
 }
 
-/** How to wait for a reply. */
-export interface Waiting<T> {
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-  /** Makes the result out of a reply or error as soon as it is there; what it throws rejects the call. */
-  readonly decode: (reply: IncomingMessage) => T;
-}
-
-interface PendingCall {
-  readonly receive: (reply: IncomingMessage) => void;
-  readonly fail: (error: BusError) => void;
-}
-
 /** What the owner of a connection does with it. */
 export interface ConnectionEvents {
   /** A call or a signal. What it throws closes the connection when it is `DBUS_PROTOCOL`. */
@@ -59,12 +50,16 @@ export class Connection {
   readonly #limits: BusLimits;
   readonly #events: ConnectionEvents;
   readonly #writer = new Writer();
-  readonly #pending = new Map<number, PendingCall>();
+  readonly #pending: PendingCalls;
   #serial: number;
   #slab: Buffer = Buffer.allocUnsafe(SLAB_BYTES);
   #slabStart = 0;
   #slabEnd = 0;
   #isFlushDue = false;
+  readonly #descriptors: DescriptorStream | undefined;
+  readonly #claim: ClaimDescriptors | undefined;
+  /** Of the message being received. */
+  #claimed: ReceivedDescriptors | undefined;
   #closedBy: BusError | undefined;
   #keepsAlive = true;
 
@@ -85,6 +80,13 @@ export class Connection {
     this.#limits = limits;
     this.#events = events;
     this.#serial = serial;
+    this.#pending = new PendingCalls(limits.pendingCallsMax, () => {
+      if (!this.#keepsAlive) this.#updateReference();
+    });
+    if (stream instanceof DescriptorStream) {
+      this.#descriptors = stream;
+      this.#claim = (count) => (this.#claimed = stream.claim(count));
+    }
     const splitter = new FrameSplitter(limits.messageBytesMax, (bytes) => this.#receive(bytes));
     stream.on('data', (chunk: Buffer) => {
       if (this.#closedBy !== undefined) return;
@@ -124,47 +126,19 @@ export class Connection {
    * Sends a call and waits for its reply.
    * Rejects with `DBUS_CLOSED`, `DBUS_LIMIT`, `DBUS_BAD_VALUE`, `TIMEOUT`, `ABORTED`, or what `decode` throws.
    */
-  async call<T>(message: Outgoing, waiting: Waiting<T>): Promise<T> {
-    if (waiting.signal?.aborted === true) throw aborted(waiting.signal);
-    if (this.#pending.size >= this.#limits.pendingCallsMax) {
-      throw new BusError('DBUS_LIMIT', {
-        message: 'Too many calls wait for a reply already',
-        context: { limit: this.#limits.pendingCallsMax },
-      });
-    }
-    const serial = this.#nextSerial();
-    this.#encode(message, serial, 0);
-    return this.waitForReply(serial, waiting);
+  call<T>(message: Outgoing, waiting: Waiting<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.assertMayWait(waiting.signal);
+      const serial = this.#nextSerial();
+      this.#encode(message, serial, 0);
+      this.#pending.add(serial, waiting, resolve, reject);
+    });
   }
 
   /** Waits for the reply to a call that has been sent. */
-  waitForReply<T>(serial: number, { timeoutMs, signal, decode }: Waiting<T>): Promise<T> {
+  waitForReply<T>(serial: number, waiting: Waiting<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const timer: Stoppable = startTimer(timeoutMs, () => fail(timedOut(timeoutMs)));
-      const onAbort = (): void => fail(aborted(signal));
-      const end = (): void => {
-        this.#pending.delete(serial);
-        timer.stop();
-        signal?.removeEventListener('abort', onAbort);
-        if (!this.#keepsAlive) this.#updateReference();
-      };
-      const fail = (error: BusError): void => {
-        end();
-        reject(error);
-      };
-      const receive = (reply: IncomingMessage): void => {
-        end();
-        try {
-          resolve(decode(reply));
-        } catch (error) {
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it is
-          reject(error);
-          if (isProtocolError(error)) throw error;
-        }
-      };
-      signal?.addEventListener('abort', onAbort);
-      this.#pending.set(serial, { receive, fail });
-      if (!this.#keepsAlive) this.#updateReference();
+      this.#pending.add(serial, waiting, resolve, reject);
     });
   }
 
@@ -175,17 +149,21 @@ export class Connection {
     this.#closedBy = reason;
     this.#stream.end(() => void this.#stream.destroy());
     if (reason.code !== 'DBUS_CLOSED') this.#stream.destroy();
-    const pending = [...this.#pending.values()];
-    for (const { fail } of pending) fail(reason);
+    this.#pending.failAll(reason);
     this.#events.onClosed(reason);
   }
 
   #receive(bytes: Buffer): void {
-    const message = readMessage(bytes);
-    if (message.type === MESSAGE_TYPE.reply || message.type === MESSAGE_TYPE.error) {
-      this.#pending.get(message.replySerial)?.receive(message);
-    } else if (message.type === MESSAGE_TYPE.call || message.type === MESSAGE_TYPE.signal) {
-      this.#events.onMessage(message);
+    try {
+      const message = readMessage(bytes, this.#claim);
+      if (message.type === MESSAGE_TYPE.reply || message.type === MESSAGE_TYPE.error) {
+        this.#pending.receive(message);
+      } else if (message.type === MESSAGE_TYPE.call || message.type === MESSAGE_TYPE.signal) {
+        this.#events.onMessage(message);
+      }
+    } finally {
+      this.#claimed?.closeUntaken();
+      this.#claimed = undefined;
     }
   }
 
@@ -197,17 +175,18 @@ export class Connection {
     return this.#serial;
   }
 
-  #encode(
-    { template, codec, values, flags = 0 }: Outgoing,
-    serial: number,
-    replySerial: number,
-  ): void {
-    const { messageBytesMax, unsentBytesMax } = this.#limits;
+  #encode(message: Outgoing, serial: number, replySerial: number): void {
     const writer = this.#writer;
-    writer.start(messageBytesMax);
-    startMessage(writer, template, { serial, flags, replySerial });
-    codec.write(writer, values);
-    finishMessage(writer, template);
+    if (this.#descriptors !== undefined) writer.descriptors = [];
+    this.#write(message.template, message, serial, replySerial);
+    const descriptors = writer.descriptors ?? NO_DESCRIPTORS;
+    if (descriptors.length > 0) {
+      // Their number stands in the header, and is known only now.
+      writer.descriptors = [];
+      const header = withDescriptors(message.template, descriptors.length);
+      this.#write(header, message, serial, replySerial);
+    }
+    const { messageBytesMax, unsentBytesMax } = this.#limits;
     const unsent = this.#stream.writableLength + this.#slabEnd - this.#slabStart;
     if (unsent + writer.position > unsentBytesMax || writer.position > messageBytesMax) {
       throw new BusError('DBUS_LIMIT', {
@@ -215,7 +194,24 @@ export class Connection {
         context: { limitBytes: unsentBytesMax, messageBytesMax },
       });
     }
-    this.#queue(writer.bytes, writer.position);
+    if (descriptors.length > 0) {
+      this.#flush();
+      const bytes = Buffer.from(writer.bytes.subarray(0, writer.position));
+      this.#descriptors?.send(bytes, descriptors);
+    } else this.#queue(writer.bytes, writer.position);
+  }
+
+  #write(
+    header: HeaderTemplate,
+    { codec, values, flags = 0 }: Outgoing,
+    serial: number,
+    replySerial: number,
+  ): void {
+    const writer = this.#writer;
+    writer.start(this.#limits.messageBytesMax);
+    startMessage(writer, header, { serial, flags, replySerial });
+    codec.write(writer, values);
+    finishMessage(writer, header);
   }
 
   /** Copies a message behind those of this tick. A slab is never written to again once it has been sent. */
@@ -247,6 +243,8 @@ export class Connection {
   }
 }
 
+const NO_DESCRIPTORS: readonly number[] = [];
+
 /** The codec of an empty body. */
 export const EMPTY_BODY: BodyCodec = bodyCodec('');
 
@@ -267,10 +265,6 @@ export function callFlags({
   );
 }
 
-function isProtocolError(error: unknown): error is BusError {
-  return error instanceof BusError && error.code === 'DBUS_PROTOCOL';
-}
-
 function asReason(error: unknown): BusError {
   if (error instanceof BusError) return error;
   return new BusError('DBUS_PROTOCOL', {
@@ -281,18 +275,4 @@ function asReason(error: unknown): BusError {
 
 function connectionLost(cause: unknown): BusError {
   return new BusError('DBUS_CLOSED', { message: 'The bus closed the connection', cause });
-}
-
-function timedOut(timeoutMs: number): BusError {
-  return new BusError('TIMEOUT', {
-    message: `No reply came within ${timeoutMs / 1000} s`,
-    context: { timeoutMs },
-  });
-}
-
-function aborted(signal: AbortSignal | undefined): BusError {
-  return new BusError('ABORTED', {
-    message: 'Waiting for a reply was interrupted',
-    cause: signal?.reason,
-  });
 }

@@ -15,8 +15,7 @@ export type DriverMethod =
   | 'GetNameOwner'
   | 'AddMatch'
   | 'RemoveMatch'
-  | 'GetConnectionUnixUser'
-  | 'GetConnectionUnixProcessID';
+  | 'GetConnectionCredentials';
 
 /** Source: D-Bus specification, "Message Bus Messages". */
 export const DRIVER_METHODS: Readonly<Record<DriverMethod, MethodDescription>> = {
@@ -25,8 +24,7 @@ export const DRIVER_METHODS: Readonly<Record<DriverMethod, MethodDescription>> =
   GetNameOwner: { input: 's', output: 's' },
   AddMatch: { input: 's', output: '' },
   RemoveMatch: { input: 's', output: '' },
-  GetConnectionUnixUser: { input: 's', output: 'u' },
-  GetConnectionUnixProcessID: { input: 's', output: 'u' },
+  GetConnectionCredentials: { input: 's', output: 'a{sv}' },
 };
 
 /** What RequestName answers. */

@@ -49,11 +49,11 @@ function alternatives(address: BusAddress): readonly string[] {
 
 function startLibrary(address: string): object {
   if (address === 'system') return systemBus();
-  return sessionBus(address === 'session' ? {} : { busAddress: unescape(address) });
+  return sessionBus(address === 'session' ? {} : { busAddress: unescapeAddress(address) });
 }
 
-/** Values in an address may have bytes as `%2d`, which the library takes literally. */
-function unescape(address: string): string {
+/** Gives an address with its bytes as they are: `%2d` stands for one, which the library takes literally. */
+export function unescapeAddress(address: string): string {
   return address.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) =>
     Buffer.from(bytes.replaceAll('%', ''), 'hex').toString(),
   );

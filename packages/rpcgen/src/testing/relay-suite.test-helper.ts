@@ -9,10 +9,12 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { echoHandlers, someValue } from '../backends/typescript/echo-handlers.test-helper.ts';
 import * as torture from '../backends/typescript/golden/torture.ts';
+import { openDescriptorSocket } from '../descriptors/index.ts';
 import type { DbusType } from '../model/dbus-type.ts';
 import { parseSignature, parseType } from '../model/signature.ts';
 import {
@@ -23,6 +25,7 @@ import {
   type InterfaceDescription,
   type ReceivedSignal,
 } from '../runtime/index.ts';
+import { buildDescriptorAddon } from './descriptor-addon.test-helper.ts';
 import { startPrivateBus, type PrivateBus } from './private-bus.test-helper.ts';
 import { temporaryFolder, type TemporaryFolder } from './temporary-folder.test-helper.ts';
 import { type Missing, describeWith } from './toolchain.test-helper.ts';
@@ -38,6 +41,8 @@ export interface RelayLanguage {
   readonly language: string;
   /** Why it cannot be tried here; undefined when it can. */
   readonly missing: Missing;
+  /** Its library passes file descriptors. */
+  readonly passesDescriptors: boolean;
   /** Writes, and builds, the relay in an empty folder. */
   readonly prepare: (folder: string) => Promise<RelayCommand>;
 }
@@ -154,9 +159,16 @@ class Fixture {
   }
 }
 
-async function startFixture({ program, args }: RelayCommand): Promise<Fixture> {
+async function startFixture(
+  { program, args }: RelayCommand,
+  passesDescriptors: boolean,
+): Promise<Fixture> {
   const daemon = await startPrivateBus();
-  const options = { address: daemon.address, timeoutMs: 20_000 };
+  if (passesDescriptors) buildDescriptorAddon();
+  const options = {
+    ...{ address: daemon.address, timeoutMs: 20_000 },
+    ...(passesDescriptors ? { openSocket: openDescriptorSocket } : {}),
+  };
   const server = await connectBus(options);
   const client = await connectBus(options);
   const exported = new Map<string, Exported<Record<string, readonly unknown[]>, object>>();
@@ -211,8 +223,26 @@ function target(member: string, input: string): Parameters<Bus['call']>[0] {
   return { ...at, member, input, output: '' };
 }
 
+/** A value of the type with this descriptor wherever there is one. */
+function withDescriptor(type: DbusType, fd: number): unknown {
+  if (type.kind === 'array') return [withDescriptor(type.element, fd)];
+  if (type.kind === 'struct') return type.fields.map((field) => withDescriptor(field, fd));
+  return type.kind === 'basic' && type.code === 'h' ? fd : someValue(type);
+}
+
+/** The numbers in a value of the torture document that has descriptors; no other numbers stand beside them. */
+function descriptorsIn(value: unknown): readonly number[] {
+  if (typeof value === 'number') return [value];
+  return Array.isArray(value) ? value.flatMap(descriptorsIn) : [];
+}
+
 /** Defines the tests of a language. */
-export function describeRelay({ language, missing, prepare }: RelayLanguage): void {
+export function describeRelay({
+  language,
+  missing,
+  passesDescriptors,
+  prepare,
+}: RelayLanguage): void {
   describeWith(missing)(`${language} between TypeScript client and server`, () => {
     let folder: TemporaryFolder;
     let f: Fixture;
@@ -220,7 +250,7 @@ export function describeRelay({ language, missing, prepare }: RelayLanguage): vo
     beforeAll(async () => {
       if (typeof missing === 'string') throw new Error(missing);
       folder = temporaryFolder();
-      f = await startFixture(await prepare(folder.path));
+      f = await startFixture(await prepare(folder.path), passesDescriptors);
     }, 240_000);
 
     afterAll(async () => {
@@ -232,7 +262,7 @@ export function describeRelay({ language, missing, prepare }: RelayLanguage): vo
       'passes on every method of $name',
       async (one) => {
         for (const [name, { input, output }] of Object.entries(one.methods)) {
-          // Node's sockets pass no descriptors, and `fail` is below.
+          // Descriptors arrive under other numbers, and `fail` is special: both are below.
           if (input.includes('h') || name === 'fail') continue;
           for (const make of [someValue, otherValue]) {
             const values = parseSignature(input).map(make);
@@ -243,6 +273,26 @@ export function describeRelay({ language, missing, prepare }: RelayLanguage): vo
       },
       120_000,
     );
+
+    if (passesDescriptors) {
+      test('passes on file descriptors', async () => {
+        const fd = openSync(import.meta.filename, 'r');
+        const echoes = Object.entries(TYPES.methods).filter(([, { input }]) => input.includes('h'));
+        expect(echoes.length).toBeGreaterThan(3);
+        for (const [name, { input }] of echoes) {
+          const values = parseSignature(input).map((type) => withDescriptor(type, fd));
+          const [result] = (await f.call(TYPES, name, values)) as unknown[];
+          const arrived = descriptorsIn(result);
+          expect([name, arrived.length]).toEqual([name, descriptorsIn(values[0]).length]);
+          for (const one of arrived) {
+            expect(one).not.toBe(fd);
+            expect(fstatSync(one).ino).toBe(fstatSync(fd).ino);
+            closeSync(one);
+          }
+        }
+        closeSync(fd);
+      });
+    }
 
     test('passes on every property, whatever its name', async () => {
       for (const one of SERVED) {

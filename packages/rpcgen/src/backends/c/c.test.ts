@@ -63,6 +63,7 @@ describeWith(missing)('generated C compiles without a warning', () => {
 describeRelay({
   language: 'C',
   missing,
+  passesDescriptors: true,
   prepare: async (cwd) => {
     const document = parseFile(testingFile('torture.xml'));
     const sources = write(cwd, document, 'torture');

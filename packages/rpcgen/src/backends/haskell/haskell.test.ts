@@ -76,6 +76,7 @@ describeWith(missing)('generated Haskell compiles without a warning', () => {
 describeRelay({
   language: 'Haskell',
   missing,
+  passesDescriptors: false,
   prepare: async (cwd) => {
     write(cwd, testingFile('torture.xml'));
     writeFileSync(

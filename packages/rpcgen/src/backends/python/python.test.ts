@@ -62,6 +62,7 @@ describe('hints', () => {
 describeRelay({
   language: 'Python',
   missing,
+  passesDescriptors: true,
   prepare: async (cwd) => {
     write(cwd, testingFile('torture.xml'));
     const program = path.join(cwd, 'relay.py');

@@ -23,7 +23,7 @@ export const NODE_CAPABILITIES: CapabilityTable = {
   'nested-containers': { support: 'yes' },
   'unix-fds': {
     support: 'partly',
-    note: "typed and marshalled, but Node's sockets pass no descriptors: sending or receiving one is the error DBUS_NO_DESCRIPTORS",
+    note: "with the transport of @xenops/rpcgen/descriptors; Node's own sockets pass none, and without it one is DBUS_NO_DESCRIPTORS",
   },
   'dashed-property-names': { support: 'yes' },
   'unnamed-args': { support: 'yes' },

@@ -32,6 +32,7 @@ export interface InterfaceNames {
   readonly client: string;
   readonly handlers: string;
   readonly exporter: string;
+  readonly implementer: string;
 }
 
 /** The identifiers of a document; the same for the same document. */
@@ -77,6 +78,7 @@ function nameInterface(name: string, table: NameTable): InterfaceNames {
     client: take('Client'),
     handlers: take('Handlers'),
     exporter: table.take(`export${base}`),
+    implementer: table.take(`implement${base}`),
   };
 }
 

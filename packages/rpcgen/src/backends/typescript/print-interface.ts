@@ -177,23 +177,31 @@ function printCall(
   );
 }
 
-/** Prints the type of a server's handlers, and the function that serves them. */
+/** Prints the type of a server's handlers, and the functions that serve them. */
 export function printServer(writer: CodeWriter, print: InterfacePrint): void {
   const { form, owner, names } = print;
   if (form !== 'js') printHandlers(writer, print);
+  const head = `export ${form === 'dts' ? 'declare ' : ''}function`;
+  const types = `<${names.signals}, ${names.properties}>`;
   writer.line(
     `/** Serves \`${owner.name}\` at a path, until it is unexported or the bus is closed. */`,
-  );
-  writer.line(
     ...renderCallable(form, {
-      head: `export ${form === 'dts' ? 'declare ' : ''}function ${names.exporter}`,
+      head: `${head} ${names.exporter}`,
       parameters: [
         { name: 'bus', type: 'rt.Bus' },
         { name: 'path', type: 'string' },
         { name: 'handlers', type: names.handlers },
       ],
-      result: `rt.Exported<${names.signals}, ${names.properties}>`,
+      result: `rt.Exported${types}`,
       body: `return bus.objects.export(path, ${names.description}, handlers);`,
+    }),
+    '',
+    `/** \`${owner.name}\` with its handlers, for \`bus.objects.exportFallback\` and \`bus.objects.teller\`. */`,
+    ...renderCallable(form, {
+      head: `${head} ${names.implementer}`,
+      parameters: [{ name: 'handlers', type: names.handlers }],
+      result: `rt.Implemented${types}`,
+      body: `return { description: ${names.description}, implementation: handlers };`,
     }),
     '',
   );
@@ -238,7 +246,7 @@ function printPropertyHandler(
   writer.block(`readonly ${propertyKey(property.name)}: {`, '};', () => {
     if (property.access !== 'write') {
       const type = renderTyped(property, 'sent', document);
-      writer.line(`get(context?: rt.CallContext): rt.Awaitable<${type}>;`);
+      writer.line(`get(context: rt.CallContext): rt.Awaitable<${type}>;`);
     }
     if (property.access !== 'read') {
       const type = renderTyped(property, 'received', document);

@@ -25,7 +25,7 @@ export abstract class InterfaceClient<S, P, R extends keyof P, W extends keyof P
   readonly #bus: Bus;
   readonly #target: Target;
   readonly #description: InterfaceDescription;
-  readonly #prepared = new Map<string, PreparedCall>();
+  readonly #prepared = new Map<string, PreparedCall<unknown>>();
 
   protected constructor(bus: Bus, target: Target, description: InterfaceDescription) {
     this.#bus = bus;
@@ -36,18 +36,29 @@ export abstract class InterfaceClient<S, P, R extends keyof P, W extends keyof P
   }
 
   /** Calls a method; gives nothing, the one value, or an array of the values of its reply. */
-  protected async invoke<T>(
+  protected invoke<T>(
     member: string,
     args: readonly unknown[],
     options: CallOptions | undefined,
   ): Promise<T> {
-    const prepared = this.#prepared.get(member) ?? this.#prepare(member);
-    const values = await this.#bus.callPrepared(prepared, args, options);
-    // The signature of the reply was checked; T was generated from the same signature.
-    return (values.length > 1 ? values : values[0]) as T;
+    const prepared = this.#prepared.get(member);
+    const result =
+      prepared === undefined
+        ? this.#invokeFirst(member, args, options)
+        : this.#bus.callPrepared(prepared, args, options);
+    // The signature of the reply is checked; T was generated from the same signature.
+    return result as Promise<T>;
   }
 
-  #prepare(member: string): PreparedCall {
+  async #invokeFirst(
+    member: string,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    return this.#bus.callPrepared(this.#prepare(member), args, options);
+  }
+
+  #prepare(member: string): PreparedCall<unknown> {
     const { name, methods, errors } = this.#description;
     const method = findMember(methods, member);
     if (method === undefined) {
@@ -56,14 +67,13 @@ export abstract class InterfaceClient<S, P, R extends keyof P, W extends keyof P
         context: { member },
       });
     }
-    const prepared = this.#bus.prepare({
-      ...this.#target,
-      ...method,
-      interface: name,
-      member,
-      errors,
-    });
+    const target = { ...this.#target, ...method, interface: name, member, errors };
+    const prepared = this.#bus.prepare(target, oneOrAll);
     this.#prepared.set(member, prepared);
     return prepared;
   }
+}
+
+function oneOrAll(values: readonly unknown[]): unknown {
+  return values.length > 1 ? values : values[0];
 }

@@ -1,5 +1,5 @@
 /** Properties of one interface of one object. Their names are those on the wire, dashes and dots included. */
-import type { Bus } from '../bus.ts';
+import { allValues, type Bus } from '../bus.ts';
 import type { CallOptions, CallTarget, PreparedCall } from '../bus-options.ts';
 import type { Subscription } from '../bus-names.ts';
 import { findMember, type InterfaceDescription } from '../describe.ts';
@@ -26,7 +26,7 @@ export class PropertiesClient<P, R extends keyof P, W extends keyof P> {
   readonly #bus: Bus;
   readonly #target: Target;
   readonly #description: InterfaceDescription;
-  readonly #prepared = new Map<string, PreparedCall>();
+  readonly #prepared = new Map<string, PreparedCall<readonly unknown[]>>();
 
   constructor(bus: Bus, target: Target, description: InterfaceDescription) {
     this.#bus = bus;
@@ -105,7 +105,7 @@ export class PropertiesClient<P, R extends keyof P, W extends keyof P> {
         interface: STANDARD_INTERFACE.properties,
         member,
       };
-      prepared = this.#bus.prepare(target);
+      prepared = this.#bus.prepare(target, allValues);
       this.#prepared.set(member, prepared);
     }
     return this.#bus.callPrepared(prepared, args, options);
@@ -114,7 +114,10 @@ export class PropertiesClient<P, R extends keyof P, W extends keyof P> {
   #known(values: ReadonlyMap<string, Variant>): Partial<P> {
     const known: [string, unknown][] = [];
     for (const [name, value] of values) {
-      if (this.#isKnown(name)) known.push([name, this.#checked(name, value)]);
+      const about = findMember(this.#description.properties, name);
+      if (about === undefined) continue;
+      if (value.signature !== about.type) throw this.#unexpected(name, about.type, value.signature);
+      known.push([name, value.value]);
     }
     // Every name is a property of the interface and every value is of its type.
     return Object.fromEntries(known) as Partial<P>;
@@ -127,7 +130,11 @@ export class PropertiesClient<P, R extends keyof P, W extends keyof P> {
   #checked(name: string, { signature, value }: Variant): unknown {
     const expected = findMember(this.#description.properties, name)?.type;
     if (signature === expected) return value;
-    throw unexpected(`Property ${this.#description.name} "${name}"`, expected, signature);
+    throw this.#unexpected(name, expected, signature);
+  }
+
+  #unexpected(name: string, expected: string | undefined, got: string): BusError {
+    return unexpected(`Property ${this.#description.name} "${name}"`, expected, got);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { DriverMethod } from '../driver.ts';
-import type { IncomingMessage } from '../wire/message.ts';
+import { DbusError, STANDARD_ERROR } from '../errors.ts';
+import type { Callers, Credentials } from './callers.ts';
 
 /** How to ask the bus. */
 export type DriverCall = (
@@ -9,28 +10,40 @@ export type DriverCall = (
 
 /** Who calls what: the last argument of every handler. */
 export class CallContext {
-  /** The unique name of the caller, which the bus vouches for. */
+  /** The unique name of the caller, which the bus vouches for; our own where a property is read to tell of its change. */
   readonly sender: string;
   readonly path: string;
   readonly interface: string;
   readonly member: string;
-  readonly #callDriver: DriverCall;
+  readonly #callers: Callers;
 
-  constructor(message: IncomingMessage, owner: string, callDriver: DriverCall) {
-    this.sender = message.sender;
-    this.path = message.path;
+  constructor(
+    { sender, path, member }: Pick<CallContext, 'sender' | 'path' | 'member'>,
+    owner: string,
+    callers: Callers,
+  ) {
+    this.sender = sender;
+    this.path = path;
     this.interface = owner;
-    this.member = message.member;
-    this.#callDriver = callDriver;
+    this.member = member;
+    this.#callers = callers;
   }
 
-  /** The Unix user id of the caller, as the bus knows it. Rejects when the caller has left. */
+  /** What the bus knows of the caller; it is asked once for each. Rejects when the caller has left. */
+  credentials(): Promise<Credentials> {
+    return this.#callers.get(this.sender);
+  }
+
+  /** The Unix user id of the caller. As `credentials`. */
   async uid(): Promise<number> {
-    return Number((await this.#callDriver('GetConnectionUnixUser', [this.sender]))[0]);
+    return (await this.credentials()).uid;
   }
 
-  /** The process id of the caller. It may have ended, and the number may belong to another process by now. */
+  /** The process id of the caller. As `credentials`; throws AccessDenied where the bus cannot tell. */
   async pid(): Promise<number> {
-    return Number((await this.#callDriver('GetConnectionUnixProcessID', [this.sender]))[0]);
+    const { pid } = await this.credentials();
+    if (pid !== undefined) return pid;
+    const text = 'The bus does not know the process of the caller';
+    throw new DbusError(STANDARD_ERROR.accessDenied, text);
   }
 }

@@ -12,7 +12,7 @@ import { STANDARD_INTERFACE } from './standard-interfaces.ts';
 export interface StandardPort {
   readonly findObject: (path: string) => ServedObject | undefined;
   readonly introspect: (path: string) => string | undefined;
-  readonly managedBelow: (path: string) => Promise<unknown>;
+  readonly managedBelow: (context: CallContext) => Promise<unknown>;
   readonly announceChange: (
     path: string,
     owner: ExportedInterface,
@@ -42,7 +42,7 @@ export class StandardMethods {
         'GetManagedObjects',
         '',
         'a{oa{sa{sv}}}',
-        (_, context) => this.#port.managedBelow(context.path),
+        (_, context) => this.#port.managedBelow(context),
       ],
     ];
     this.#methods = new Map(
@@ -52,7 +52,6 @@ export class StandardMethods {
           name,
           input: bodyCodec(input),
           output: bodyCodec(output),
-          outputCount: bodyCodec(output).count,
           handle,
         },
       ]),
@@ -92,6 +91,7 @@ export class StandardMethods {
   async #set([owner, name, value]: readonly unknown[], context: CallContext): Promise<void> {
     const served = this.#ownerOf(owner, name, context);
     await served.set(String(name), value as Variant, context);
+    if (!served.isSetTold) return;
     await this.#port.announceChange(context.path, served, [String(name)]);
   }
 

@@ -9,7 +9,11 @@ import { Writer } from './writer.ts';
 
 /** A little-endian reader over these bytes, behind 8 bytes that say so. */
 function readerOf(bytes: readonly number[], descriptors?: readonly number[]): Reader {
-  const reader = new Reader(Buffer.from([0x6c, 0, 0, 0, 0, 0, 0, 0, ...bytes]), descriptors);
+  const reader = new Reader(Buffer.from([0x6c, 0, 0, 0, 0, 0, 0, 0, ...bytes]));
+  if (descriptors !== undefined) {
+    const { length } = descriptors;
+    reader.descriptors = { length, take: (index) => descriptors[index], closeAll: () => undefined };
+  }
   reader.position = 8;
   return reader;
 }

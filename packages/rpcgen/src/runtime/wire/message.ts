@@ -6,9 +6,10 @@
 import { parseSignature } from '../../model/signature.ts';
 import { BusError, protocolError } from '../errors.ts';
 import { bodyCodec } from './body-codec.ts';
+import { MESSAGE_BYTES_MAX } from '../limits.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { isBusName, isInterfaceName, isMemberName, isObjectPath } from './names.ts';
-import { Reader } from './reader.ts';
+import { Reader, type DescriptorList } from './reader.ts';
 import { compileType } from './type-codec.ts';
 import { Writer } from './writer.ts';
 
@@ -41,12 +42,15 @@ export interface HeaderFields {
   readonly errorName?: string;
   readonly destination?: string;
   readonly signature?: string;
+  /** How many descriptors go with the message. */
+  readonly descriptorCount?: number;
 }
 
 /** A header made beforehand, padded to where the body starts. */
 export interface HeaderTemplate {
   readonly bytes: Uint8Array;
   readonly type: number;
+  readonly fields: HeaderFields;
 }
 
 /** Where a reply's serial stands in a template: its field always comes first. */
@@ -55,7 +59,9 @@ const FLAGS_AT = 2;
 const BODY_LENGTH_AT = 4;
 const SERIAL_AT = 8;
 
-const CHECKS: readonly (readonly [keyof HeaderFields, number, 'o' | 's' | 'g', NameCheck])[] = [
+type NameField = Exclude<keyof HeaderFields, 'descriptorCount'>;
+
+const CHECKS: readonly (readonly [NameField, number, 'o' | 's' | 'g', NameCheck])[] = [
   ['path', FIELD.path, 'o', isObjectPath],
   ['interface', FIELD.interface, 's', isInterfaceName],
   ['member', FIELD.member, 's', isMemberName],
@@ -66,10 +72,15 @@ const CHECKS: readonly (readonly [keyof HeaderFields, number, 'o' | 's' | 'g', N
 
 type NameCheck = (text: string) => boolean;
 
+const HEADER_WRITER = new Writer();
+
+/** A path may be of any length, within a message. */
+const HEADER_BYTES_MAX = MESSAGE_BYTES_MAX;
+
 /** Makes a header. Throws BusError `DBUS_BAD_NAME` or `DBUS_BAD_SIGNATURE`. */
 export function renderHeader(type: number, fields: HeaderFields): HeaderTemplate {
-  const writer = new Writer();
-  writer.start(writer.bytes.length);
+  const writer = HEADER_WRITER;
+  writer.start(HEADER_BYTES_MAX);
   for (const byte of [0x6c, type, 0, 1]) writer.writeByte(byte);
   writer.writeUint32(0);
   writer.writeUint32(0);
@@ -86,9 +97,13 @@ export function renderHeader(type: number, fields: HeaderFields): HeaderTemplate
     if (kind === 'g') writer.writeShortString(bodyCodec(text).signature);
     else writer.writeString(text);
   }
+  if (fields.descriptorCount !== undefined) {
+    writeField(writer, FIELD.unixFds, 'u');
+    writer.writeUint32(fields.descriptorCount);
+  }
   writer.leaveArray(lengthAt, 8);
   writer.align(8);
-  return { type, bytes: new Uint8Array(writer.bytes.subarray(0, writer.position)) };
+  return { type, fields, bytes: new Uint8Array(writer.bytes.subarray(0, writer.position)) };
 }
 
 function writeField(writer: Writer, code: number, kind: string): void {
@@ -122,6 +137,11 @@ export function startMessage(
   writer.bytes[FLAGS_AT] = flags;
   writer.patchUint32(SERIAL_AT, serial);
   if (replySerial !== 0) writer.patchUint32(REPLY_SERIAL_AT, replySerial);
+}
+
+/** The same header for a message with descriptors. */
+export function withDescriptors({ type, fields }: HeaderTemplate, count: number): HeaderTemplate {
+  return renderHeader(type, { ...fields, descriptorCount: count });
 }
 
 /** Fills in the length of the body. */
@@ -162,9 +182,13 @@ export function messageLength(head: Buffer, at: number, limit: number): number {
   return length;
 }
 
+/** Takes the next so many descriptors from those that arrived. Throws `DBUS_PROTOCOL` when there are fewer. */
+export type ClaimDescriptors = (count: number) => DescriptorList;
+
 /** Reads the header of a whole message. Throws `DBUS_PROTOCOL` for anything that the specification forbids. */
-export function readMessage(bytes: Buffer, descriptors?: readonly number[]): IncomingMessage {
-  const reader = new Reader(bytes, descriptors);
+export function readMessage(bytes: Buffer, claim?: ClaimDescriptors): IncomingMessage {
+  const reader = new Reader(bytes);
+  reader.descriptors = claim?.(0);
   reader.position = 1;
   const message: MutableMessage = {
     type: reader.readByte(),
@@ -186,7 +210,7 @@ export function readMessage(bytes: Buffer, descriptors?: readonly number[]): Inc
   message.serial = reader.readUint32();
   if (message.serial === 0) throw protocolError('A message has no serial');
   const end = reader.enterArray(8);
-  while (reader.position < end) readField(reader, message);
+  while (reader.position < end) readField(reader, message, claim);
   if (reader.position !== end) throw protocolError('A header field ends after the header');
   reader.leave();
   reader.align(8);
@@ -194,7 +218,11 @@ export function readMessage(bytes: Buffer, descriptors?: readonly number[]): Inc
   return message;
 }
 
-function readField(reader: Reader, message: MutableMessage): void {
+function readField(
+  reader: Reader,
+  message: MutableMessage,
+  claim: ClaimDescriptors | undefined,
+): void {
   reader.align(8);
   const code = reader.readByte();
   const kind = reader.readShortString();
@@ -219,15 +247,22 @@ function readField(reader: Reader, message: MutableMessage): void {
       return void (message.replySerial = reader.readUint32());
     case FIELD.unixFds:
       if (kind !== 'u') throw wrongKind();
-      if (reader.readUint32() > 0 && reader.descriptors === undefined) {
-        throw protocolError('Descriptors were announced that nobody agreed to');
-      }
-      return;
+      return void (reader.descriptors = claimDescriptors(reader.readUint32(), claim));
     case 0:
       throw protocolError('A header field has no code');
     default:
       skipUnknown(reader, kind);
   }
+}
+
+function claimDescriptors(
+  count: number,
+  claim: ClaimDescriptors | undefined,
+): DescriptorList | undefined {
+  if (count > 0 && claim === undefined) {
+    throw protocolError('Descriptors were announced that nobody agreed to');
+  }
+  return claim?.(count);
 }
 
 /** A kind of name: its type code, and a memory of the names that were found valid. */
@@ -243,7 +278,7 @@ const BUS_NAMES: NameKind = { kind: 's', valid: new BoundedCache(isBusName) };
 
 function readName(reader: Reader, kind: string, { kind: wanted, valid }: NameKind): string {
   if (kind !== wanted) throw wrongKind();
-  const text = reader.readString();
+  const text = reader.readName();
   if (!valid.get(text)) throw protocolError('A header has an invalid name');
   return text;
 }

@@ -5,25 +5,35 @@
  */
 import { ARRAY_BYTES_MAX, CONTAINERS_MAX, VALUE_DEPTH_MAX } from '../limits.ts';
 import { protocolError } from '../errors.ts';
+import { NameCache } from './name-cache.ts';
+
+/** Never values: they may be secrets, and seldom repeat. */
+const NAMES = new NameCache();
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The descriptors that came with a message. */
+export interface DescriptorList {
+  readonly length: number;
+  /** The descriptor at an index, now the taker's to close; undefined when there is none. */
+  take(index: number): number | undefined;
+  /** Closes all of them: the values that hold them reached nobody. */
+  closeAll(): void;
+}
 
 /** A position in the bytes of one message, of which alignment counts from the start. */
 export class Reader {
   readonly bytes: Buffer;
   /** Descriptors that came with the message; undefined when the transport cannot pass any. */
-  readonly descriptors: readonly number[] | undefined;
+  descriptors: DescriptorList | undefined;
   position: number;
-  readonly #view: DataView;
   readonly #littleEndian: boolean;
   #depth = 0;
   #containers = 0;
 
-  constructor(bytes: Buffer, descriptors?: readonly number[]) {
+  constructor(bytes: Buffer) {
     this.bytes = bytes;
-    this.descriptors = descriptors;
     this.position = 0;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#littleEndian = bytes[0] === 0x6c;
   }
 
@@ -48,31 +58,38 @@ export class Reader {
   }
 
   readInt16(): number {
-    return this.#view.getInt16(this.#takeAligned(2), this.#littleEndian);
+    const at = this.#takeAligned(2);
+    return this.#littleEndian ? this.bytes.readInt16LE(at) : this.bytes.readInt16BE(at);
   }
 
   readUint16(): number {
-    return this.#view.getUint16(this.#takeAligned(2), this.#littleEndian);
+    const at = this.#takeAligned(2);
+    return this.#littleEndian ? this.bytes.readUInt16LE(at) : this.bytes.readUInt16BE(at);
   }
 
   readInt32(): number {
-    return this.#view.getInt32(this.#takeAligned(4), this.#littleEndian);
+    const at = this.#takeAligned(4);
+    return this.#littleEndian ? this.bytes.readInt32LE(at) : this.bytes.readInt32BE(at);
   }
 
   readUint32(): number {
-    return this.#view.getUint32(this.#takeAligned(4), this.#littleEndian);
+    const at = this.#takeAligned(4);
+    return this.#littleEndian ? this.bytes.readUInt32LE(at) : this.bytes.readUInt32BE(at);
   }
 
   readInt64(): bigint {
-    return this.#view.getBigInt64(this.#takeAligned(8), this.#littleEndian);
+    const at = this.#takeAligned(8);
+    return this.#littleEndian ? this.bytes.readBigInt64LE(at) : this.bytes.readBigInt64BE(at);
   }
 
   readUint64(): bigint {
-    return this.#view.getBigUint64(this.#takeAligned(8), this.#littleEndian);
+    const at = this.#takeAligned(8);
+    return this.#littleEndian ? this.bytes.readBigUInt64LE(at) : this.bytes.readBigUInt64BE(at);
   }
 
   readDouble(): number {
-    return this.#view.getFloat64(this.#takeAligned(8), this.#littleEndian);
+    const at = this.#takeAligned(8);
+    return this.#littleEndian ? this.bytes.readDoubleLE(at) : this.bytes.readDoubleBE(at);
   }
 
   readBoolean(): boolean {
@@ -86,9 +103,14 @@ export class Reader {
     return this.#readText(this.readUint32());
   }
 
+  /** A string of type `s` or `o` that is likely to come again, such as a name in a header or a key. */
+  readName(): string {
+    return this.#readKnown(this.readUint32());
+  }
+
   /** A string of type `g`; its grammar is the caller's to check. */
   readShortString(): string {
-    return this.#readText(this.readByte());
+    return this.#readKnown(this.readByte());
   }
 
   /** A copy of so many bytes. */
@@ -124,6 +146,20 @@ export class Reader {
   /** Counts a container that ends. */
   leave(): void {
     this.#depth--;
+  }
+
+  #readKnown(length: number): string {
+    const start = this.position;
+    if (start + length < this.bytes.length && this.bytes[start + length] === 0) {
+      const known = NAMES.find(this.bytes, start, length);
+      if (known !== undefined) {
+        this.position = start + length + 1;
+        return known;
+      }
+    }
+    const text = this.#readText(length);
+    NAMES.keep(this.bytes, start, length, text);
+    return text;
   }
 
   #readText(length: number): string {

@@ -150,7 +150,7 @@ const DESCRIPTOR_CODEC: TypeCodec = {
   read: (reader) => {
     const index = reader.readUint32();
     if (reader.descriptors === undefined) throw noDescriptors('received');
-    const descriptor = reader.descriptors[index];
+    const descriptor = reader.descriptors.take(index);
     if (descriptor === undefined) throw protocolError('A file descriptor did not come along');
     return descriptor;
   },
@@ -165,7 +165,7 @@ const DESCRIPTOR_CODEC: TypeCodec = {
 
 function noDescriptors(what: string): BusError {
   return new BusError('DBUS_NO_DESCRIPTORS', {
-    message: `A file descriptor cannot be ${what}: sockets of Node pass none, so a transport that does is needed`,
+    message: `A file descriptor cannot be ${what}: sockets of Node pass none, and no openSocket was given to connectBus`,
   });
 }
 
@@ -316,8 +316,11 @@ const BYTES_CODEC: TypeCodec = {
   },
 };
 
+/** Keys repeat from message to message. */
+const KEY_CODEC: TypeCodec = { ...STRING_CODEC, read: (reader) => reader.readName() };
+
 function compileDict({ key, value: valueType }: DictType): TypeCodec {
-  const keys = compileType(key);
+  const keys = key.code === 's' ? KEY_CODEC : compileType(key);
   const values = compileType(valueType);
   return {
     alignment: 4,

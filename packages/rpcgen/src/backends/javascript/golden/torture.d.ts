@@ -365,87 +365,87 @@ export interface OrgExampleTortureTypesHandlers {
   };
   readonly properties: {
     readonly 'prop-y': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-b': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-n': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-q': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-i': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-u': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-x': {
-      get(context?: rt.CallContext): rt.Awaitable<bigint>;
+      get(context: rt.CallContext): rt.Awaitable<bigint>;
       set(value: bigint, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-t': {
-      get(context?: rt.CallContext): rt.Awaitable<bigint>;
+      get(context: rt.CallContext): rt.Awaitable<bigint>;
       set(value: bigint, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-d': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-s': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-o': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: rt.ObjectPath, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-g': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: rt.Signature, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-v': {
-      get(context?: rt.CallContext): rt.Awaitable<rt.Variant>;
+      get(context: rt.CallContext): rt.Awaitable<rt.Variant>;
       set(value: rt.Variant, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-ay': {
-      get(context?: rt.CallContext): rt.Awaitable<Uint8Array>;
+      get(context: rt.CallContext): rt.Awaitable<Uint8Array>;
       set(value: Uint8Array, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-as': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly string[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly string[]>;
       set(value: readonly string[], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-ao': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly string[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly string[]>;
       set(value: readonly rt.ObjectPath[], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-a-dict-ss-end': {
-      get(context?: rt.CallContext): rt.Awaitable<ReadonlyMap<string, string>>;
+      get(context: rt.CallContext): rt.Awaitable<ReadonlyMap<string, string>>;
       set(value: ReadonlyMap<string, string>, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-a-dict-sv-end': {
-      get(context?: rt.CallContext): rt.Awaitable<ReadonlyMap<string, rt.Variant>>;
+      get(context: rt.CallContext): rt.Awaitable<ReadonlyMap<string, rt.Variant>>;
       set(value: ReadonlyMap<string, rt.Variant>, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop--struct-si-end': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly [string, number]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly [string, number]>;
       set(value: readonly [string, number], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-a-struct-sa-dict-sv-end-end': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly (readonly [string, ReadonlyMap<string, rt.Variant>])[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly (readonly [string, ReadonlyMap<string, rt.Variant>])[]>;
       set(value: readonly (readonly [string, ReadonlyMap<string, rt.Variant>])[], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-aa-dict-ss-end': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly ReadonlyMap<string, string>[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly ReadonlyMap<string, string>[]>;
       set(value: readonly ReadonlyMap<string, string>[], context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -453,6 +453,9 @@ export interface OrgExampleTortureTypesHandlers {
 
 /** Serves `org.example.Torture.Types` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTortureTypes(bus: rt.Bus, path: string, handlers: OrgExampleTortureTypesHandlers): rt.Exported<OrgExampleTortureTypesSignals, OrgExampleTortureTypesProperties>;
+
+/** `org.example.Torture.Types` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTortureTypes(handlers: OrgExampleTortureTypesHandlers): rt.Implemented<OrgExampleTortureTypesSignals, OrgExampleTortureTypesProperties>;
 
 /** The signals of `org.example.Torture.Names` with their arguments. */
 export interface OrgExampleTortureNamesSignals {
@@ -908,27 +911,27 @@ export interface OrgExampleTortureNamesHandlers {
   };
   readonly properties: {
     readonly 'slot-count': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly slot_count: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly 'slot.count': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly '9-lives': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly class: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly delete: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     readonly constructor: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     readonly 'write-only': {
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
@@ -938,6 +941,9 @@ export interface OrgExampleTortureNamesHandlers {
 
 /** Serves `org.example.Torture.Names` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTortureNames(bus: rt.Bus, path: string, handlers: OrgExampleTortureNamesHandlers): rt.Exported<OrgExampleTortureNamesSignals, OrgExampleTortureNamesProperties>;
+
+/** `org.example.Torture.Names` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTortureNames(handlers: OrgExampleTortureNamesHandlers): rt.Implemented<OrgExampleTortureNamesSignals, OrgExampleTortureNamesProperties>;
 
 /** The signals of `org.example.Torture` with their arguments. */
 export interface OrgExampleTortureSignals {
@@ -980,17 +986,20 @@ export interface OrgExampleTortureHandlers {
   };
   readonly properties: {
     readonly doneness: {
-      get(context?: rt.CallContext): rt.Awaitable<DONENESS>;
+      get(context: rt.CallContext): rt.Awaitable<DONENESS>;
       set(value: rt.OpenEnum<DONENESS, string>, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly slots: {
-      get(context?: rt.CallContext): rt.Awaitable<Slots>;
+      get(context: rt.CallContext): rt.Awaitable<Slots>;
     };
   };
 }
 
 /** Serves `org.example.Torture` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTorture(bus: rt.Bus, path: string, handlers: OrgExampleTortureHandlers): rt.Exported<OrgExampleTortureSignals, OrgExampleTortureProperties>;
+
+/** `org.example.Torture` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTorture(handlers: OrgExampleTortureHandlers): rt.Implemented<OrgExampleTortureSignals, OrgExampleTortureProperties>;
 
 /** The signals of `org.example.Torture.Twin` with their arguments. */
 export interface OrgExampleTortureTwinSignals {
@@ -1033,13 +1042,16 @@ export interface OrgExampleTortureTwinHandlers {
   };
   readonly properties: {
     readonly 'slot-count': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
   };
 }
 
 /** Serves `org.example.Torture.Twin` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTortureTwin(bus: rt.Bus, path: string, handlers: OrgExampleTortureTwinHandlers): rt.Exported<OrgExampleTortureTwinSignals, OrgExampleTortureTwinProperties>;
+
+/** `org.example.Torture.Twin` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTortureTwin(handlers: OrgExampleTortureTwinHandlers): rt.Implemented<OrgExampleTortureTwinSignals, OrgExampleTortureTwinProperties>;
 
 /** The signals of `org.example.Torture.Other.Twin` with their arguments. */
 export interface OrgExampleTortureOtherTwinSignals {
@@ -1074,13 +1086,16 @@ export interface OrgExampleTortureOtherTwinHandlers {
   };
   readonly properties: {
     readonly 'slot-count': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
   };
 }
 
 /** Serves `org.example.Torture.Other.Twin` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTortureOtherTwin(bus: rt.Bus, path: string, handlers: OrgExampleTortureOtherTwinHandlers): rt.Exported<OrgExampleTortureOtherTwinSignals, OrgExampleTortureOtherTwinProperties>;
+
+/** `org.example.Torture.Other.Twin` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTortureOtherTwin(handlers: OrgExampleTortureOtherTwinHandlers): rt.Implemented<OrgExampleTortureOtherTwinSignals, OrgExampleTortureOtherTwinProperties>;
 
 /** The signals of `org.example.Torture.Annotated` with their arguments. */
 export interface OrgExampleTortureAnnotatedSignals {
@@ -1131,22 +1146,22 @@ export interface OrgExampleTortureAnnotatedHandlers {
   };
   readonly properties: {
     readonly inherits: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly announced: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly constant: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly silent: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly secret: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -1154,6 +1169,9 @@ export interface OrgExampleTortureAnnotatedHandlers {
 
 /** Serves `org.example.Torture.Annotated` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTortureAnnotated(bus: rt.Bus, path: string, handlers: OrgExampleTortureAnnotatedHandlers): rt.Exported<OrgExampleTortureAnnotatedSignals, OrgExampleTortureAnnotatedProperties>;
+
+/** `org.example.Torture.Annotated` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTortureAnnotated(handlers: OrgExampleTortureAnnotatedHandlers): rt.Implemented<OrgExampleTortureAnnotatedSignals, OrgExampleTortureAnnotatedProperties>;
 
 /** The signals of `org.example.Torture.Empty` with their arguments. */
 export interface OrgExampleTortureEmptySignals {
@@ -1187,6 +1205,9 @@ export interface OrgExampleTortureEmptyHandlers {
 
 /** Serves `org.example.Torture.Empty` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTortureEmpty(bus: rt.Bus, path: string, handlers: OrgExampleTortureEmptyHandlers): rt.Exported<OrgExampleTortureEmptySignals, OrgExampleTortureEmptyProperties>;
+
+/** `org.example.Torture.Empty` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTortureEmpty(handlers: OrgExampleTortureEmptyHandlers): rt.Implemented<OrgExampleTortureEmptySignals, OrgExampleTortureEmptyProperties>;
 
 /** The signals of `org.example.Torture.Nested` with their arguments. */
 export interface OrgExampleTortureNestedSignals {
@@ -1223,3 +1244,6 @@ export interface OrgExampleTortureNestedHandlers {
 
 /** Serves `org.example.Torture.Nested` at a path, until it is unexported or the bus is closed. */
 export declare function exportOrgExampleTortureNested(bus: rt.Bus, path: string, handlers: OrgExampleTortureNestedHandlers): rt.Exported<OrgExampleTortureNestedSignals, OrgExampleTortureNestedProperties>;
+
+/** `org.example.Torture.Nested` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export declare function implementOrgExampleTortureNested(handlers: OrgExampleTortureNestedHandlers): rt.Implemented<OrgExampleTortureNestedSignals, OrgExampleTortureNestedProperties>;

@@ -737,6 +737,11 @@ export function exportOrgExampleTortureTypes(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureTypesDescription, handlers);
 }
 
+/** `org.example.Torture.Types` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureTypes(handlers) {
+  return { description: OrgExampleTortureTypesDescription, implementation: handlers };
+}
+
 /** The interface `org.example.Torture.Names`. */
 export const OrgExampleTortureNamesDescription = {
   name: 'org.example.Torture.Names',
@@ -1986,6 +1991,11 @@ export function exportOrgExampleTortureNames(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureNamesDescription, handlers);
 }
 
+/** `org.example.Torture.Names` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureNames(handlers) {
+  return { description: OrgExampleTortureNamesDescription, implementation: handlers };
+}
+
 /** The interface `org.example.Torture`. */
 export const OrgExampleTortureDescription = {
   name: 'org.example.Torture',
@@ -2032,6 +2042,11 @@ export class OrgExampleTortureClient extends rt.InterfaceClient {
 /** Serves `org.example.Torture` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTorture(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureDescription, handlers);
+}
+
+/** `org.example.Torture` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTorture(handlers) {
+  return { description: OrgExampleTortureDescription, implementation: handlers };
 }
 
 /** The interface `org.example.Torture.Twin`. */
@@ -2082,6 +2097,11 @@ export function exportOrgExampleTortureTwin(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureTwinDescription, handlers);
 }
 
+/** `org.example.Torture.Twin` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureTwin(handlers) {
+  return { description: OrgExampleTortureTwinDescription, implementation: handlers };
+}
+
 /** The interface `org.example.Torture.Other.Twin`. */
 export const OrgExampleTortureOtherTwinDescription = {
   name: 'org.example.Torture.Other.Twin',
@@ -2123,6 +2143,11 @@ export class OrgExampleTortureOtherTwinClient extends rt.InterfaceClient {
 /** Serves `org.example.Torture.Other.Twin` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureOtherTwin(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureOtherTwinDescription, handlers);
+}
+
+/** `org.example.Torture.Other.Twin` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureOtherTwin(handlers) {
+  return { description: OrgExampleTortureOtherTwinDescription, implementation: handlers };
 }
 
 /** The interface `org.example.Torture.Annotated`. */
@@ -2210,6 +2235,11 @@ export function exportOrgExampleTortureAnnotated(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureAnnotatedDescription, handlers);
 }
 
+/** `org.example.Torture.Annotated` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureAnnotated(handlers) {
+  return { description: OrgExampleTortureAnnotatedDescription, implementation: handlers };
+}
+
 /** The interface `org.example.Torture.Empty`. */
 export const OrgExampleTortureEmptyDescription = {
   name: 'org.example.Torture.Empty',
@@ -2232,6 +2262,11 @@ export class OrgExampleTortureEmptyClient extends rt.InterfaceClient {
 /** Serves `org.example.Torture.Empty` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureEmpty(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureEmptyDescription, handlers);
+}
+
+/** `org.example.Torture.Empty` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureEmpty(handlers) {
+  return { description: OrgExampleTortureEmptyDescription, implementation: handlers };
 }
 
 /** The interface `org.example.Torture.Nested`. */
@@ -2264,4 +2299,9 @@ export class OrgExampleTortureNestedClient extends rt.InterfaceClient {
 /** Serves `org.example.Torture.Nested` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureNested(bus, path, handlers) {
   return bus.objects.export(path, OrgExampleTortureNestedDescription, handlers);
+}
+
+/** `org.example.Torture.Nested` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureNested(handlers) {
+  return { description: OrgExampleTortureNestedDescription, implementation: handlers };
 }

@@ -879,87 +879,87 @@ export interface OrgExampleTortureTypesHandlers {
   };
   readonly properties: {
     readonly 'prop-y': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-b': {
-      get(context?: rt.CallContext): rt.Awaitable<boolean>;
+      get(context: rt.CallContext): rt.Awaitable<boolean>;
       set(value: boolean, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-n': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-q': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-i': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-u': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-x': {
-      get(context?: rt.CallContext): rt.Awaitable<bigint>;
+      get(context: rt.CallContext): rt.Awaitable<bigint>;
       set(value: bigint, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-t': {
-      get(context?: rt.CallContext): rt.Awaitable<bigint>;
+      get(context: rt.CallContext): rt.Awaitable<bigint>;
       set(value: bigint, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-d': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-s': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-o': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: rt.ObjectPath, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-g': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: rt.Signature, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-v': {
-      get(context?: rt.CallContext): rt.Awaitable<rt.Variant>;
+      get(context: rt.CallContext): rt.Awaitable<rt.Variant>;
       set(value: rt.Variant, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-ay': {
-      get(context?: rt.CallContext): rt.Awaitable<Uint8Array>;
+      get(context: rt.CallContext): rt.Awaitable<Uint8Array>;
       set(value: Uint8Array, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-as': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly string[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly string[]>;
       set(value: readonly string[], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-ao': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly string[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly string[]>;
       set(value: readonly rt.ObjectPath[], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-a-dict-ss-end': {
-      get(context?: rt.CallContext): rt.Awaitable<ReadonlyMap<string, string>>;
+      get(context: rt.CallContext): rt.Awaitable<ReadonlyMap<string, string>>;
       set(value: ReadonlyMap<string, string>, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-a-dict-sv-end': {
-      get(context?: rt.CallContext): rt.Awaitable<ReadonlyMap<string, rt.Variant>>;
+      get(context: rt.CallContext): rt.Awaitable<ReadonlyMap<string, rt.Variant>>;
       set(value: ReadonlyMap<string, rt.Variant>, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop--struct-si-end': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly [string, number]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly [string, number]>;
       set(value: readonly [string, number], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-a-struct-sa-dict-sv-end-end': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly (readonly [string, ReadonlyMap<string, rt.Variant>])[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly (readonly [string, ReadonlyMap<string, rt.Variant>])[]>;
       set(value: readonly (readonly [string, ReadonlyMap<string, rt.Variant>])[], context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly 'prop-aa-dict-ss-end': {
-      get(context?: rt.CallContext): rt.Awaitable<readonly ReadonlyMap<string, string>[]>;
+      get(context: rt.CallContext): rt.Awaitable<readonly ReadonlyMap<string, string>[]>;
       set(value: readonly ReadonlyMap<string, string>[], context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -968,6 +968,11 @@ export interface OrgExampleTortureTypesHandlers {
 /** Serves `org.example.Torture.Types` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureTypes(bus: rt.Bus, path: string, handlers: OrgExampleTortureTypesHandlers): rt.Exported<OrgExampleTortureTypesSignals, OrgExampleTortureTypesProperties> {
   return bus.objects.export(path, OrgExampleTortureTypesDescription, handlers);
+}
+
+/** `org.example.Torture.Types` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureTypes(handlers: OrgExampleTortureTypesHandlers): rt.Implemented<OrgExampleTortureTypesSignals, OrgExampleTortureTypesProperties> {
+  return { description: OrgExampleTortureTypesDescription, implementation: handlers };
 }
 
 /** The signals of `org.example.Torture.Names` with their arguments. */
@@ -2386,27 +2391,27 @@ export interface OrgExampleTortureNamesHandlers {
   };
   readonly properties: {
     readonly 'slot-count': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly slot_count: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly 'slot.count': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly '9-lives': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly class: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly delete: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     readonly constructor: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
     readonly 'write-only': {
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
@@ -2417,6 +2422,11 @@ export interface OrgExampleTortureNamesHandlers {
 /** Serves `org.example.Torture.Names` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureNames(bus: rt.Bus, path: string, handlers: OrgExampleTortureNamesHandlers): rt.Exported<OrgExampleTortureNamesSignals, OrgExampleTortureNamesProperties> {
   return bus.objects.export(path, OrgExampleTortureNamesDescription, handlers);
+}
+
+/** `org.example.Torture.Names` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureNames(handlers: OrgExampleTortureNamesHandlers): rt.Implemented<OrgExampleTortureNamesSignals, OrgExampleTortureNamesProperties> {
+  return { description: OrgExampleTortureNamesDescription, implementation: handlers };
 }
 
 /** The signals of `org.example.Torture` with their arguments. */
@@ -2489,11 +2499,11 @@ export interface OrgExampleTortureHandlers {
   };
   readonly properties: {
     readonly doneness: {
-      get(context?: rt.CallContext): rt.Awaitable<DONENESS>;
+      get(context: rt.CallContext): rt.Awaitable<DONENESS>;
       set(value: rt.OpenEnum<DONENESS, string>, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly slots: {
-      get(context?: rt.CallContext): rt.Awaitable<Slots>;
+      get(context: rt.CallContext): rt.Awaitable<Slots>;
     };
   };
 }
@@ -2501,6 +2511,11 @@ export interface OrgExampleTortureHandlers {
 /** Serves `org.example.Torture` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTorture(bus: rt.Bus, path: string, handlers: OrgExampleTortureHandlers): rt.Exported<OrgExampleTortureSignals, OrgExampleTortureProperties> {
   return bus.objects.export(path, OrgExampleTortureDescription, handlers);
+}
+
+/** `org.example.Torture` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTorture(handlers: OrgExampleTortureHandlers): rt.Implemented<OrgExampleTortureSignals, OrgExampleTortureProperties> {
+  return { description: OrgExampleTortureDescription, implementation: handlers };
 }
 
 /** The signals of `org.example.Torture.Twin` with their arguments. */
@@ -2573,7 +2588,7 @@ export interface OrgExampleTortureTwinHandlers {
   };
   readonly properties: {
     readonly 'slot-count': {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
   };
 }
@@ -2581,6 +2596,11 @@ export interface OrgExampleTortureTwinHandlers {
 /** Serves `org.example.Torture.Twin` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureTwin(bus: rt.Bus, path: string, handlers: OrgExampleTortureTwinHandlers): rt.Exported<OrgExampleTortureTwinSignals, OrgExampleTortureTwinProperties> {
   return bus.objects.export(path, OrgExampleTortureTwinDescription, handlers);
+}
+
+/** `org.example.Torture.Twin` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureTwin(handlers: OrgExampleTortureTwinHandlers): rt.Implemented<OrgExampleTortureTwinSignals, OrgExampleTortureTwinProperties> {
+  return { description: OrgExampleTortureTwinDescription, implementation: handlers };
 }
 
 /** The signals of `org.example.Torture.Other.Twin` with their arguments. */
@@ -2644,7 +2664,7 @@ export interface OrgExampleTortureOtherTwinHandlers {
   };
   readonly properties: {
     readonly 'slot-count': {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
     };
   };
 }
@@ -2652,6 +2672,11 @@ export interface OrgExampleTortureOtherTwinHandlers {
 /** Serves `org.example.Torture.Other.Twin` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureOtherTwin(bus: rt.Bus, path: string, handlers: OrgExampleTortureOtherTwinHandlers): rt.Exported<OrgExampleTortureOtherTwinSignals, OrgExampleTortureOtherTwinProperties> {
   return bus.objects.export(path, OrgExampleTortureOtherTwinDescription, handlers);
+}
+
+/** `org.example.Torture.Other.Twin` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureOtherTwin(handlers: OrgExampleTortureOtherTwinHandlers): rt.Implemented<OrgExampleTortureOtherTwinSignals, OrgExampleTortureOtherTwinProperties> {
+  return { description: OrgExampleTortureOtherTwinDescription, implementation: handlers };
 }
 
 /** The signals of `org.example.Torture.Annotated` with their arguments. */
@@ -2765,22 +2790,22 @@ export interface OrgExampleTortureAnnotatedHandlers {
   };
   readonly properties: {
     readonly inherits: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly announced: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly constant: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
     };
     readonly silent: {
-      get(context?: rt.CallContext): rt.Awaitable<number>;
+      get(context: rt.CallContext): rt.Awaitable<number>;
       set(value: number, context: rt.CallContext): rt.Awaitable<void>;
     };
     readonly secret: {
-      get(context?: rt.CallContext): rt.Awaitable<string>;
+      get(context: rt.CallContext): rt.Awaitable<string>;
       set(value: string, context: rt.CallContext): rt.Awaitable<void>;
     };
   };
@@ -2789,6 +2814,11 @@ export interface OrgExampleTortureAnnotatedHandlers {
 /** Serves `org.example.Torture.Annotated` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureAnnotated(bus: rt.Bus, path: string, handlers: OrgExampleTortureAnnotatedHandlers): rt.Exported<OrgExampleTortureAnnotatedSignals, OrgExampleTortureAnnotatedProperties> {
   return bus.objects.export(path, OrgExampleTortureAnnotatedDescription, handlers);
+}
+
+/** `org.example.Torture.Annotated` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureAnnotated(handlers: OrgExampleTortureAnnotatedHandlers): rt.Implemented<OrgExampleTortureAnnotatedSignals, OrgExampleTortureAnnotatedProperties> {
+  return { description: OrgExampleTortureAnnotatedDescription, implementation: handlers };
 }
 
 /** The signals of `org.example.Torture.Empty` with their arguments. */
@@ -2835,6 +2865,11 @@ export interface OrgExampleTortureEmptyHandlers {
 /** Serves `org.example.Torture.Empty` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureEmpty(bus: rt.Bus, path: string, handlers: OrgExampleTortureEmptyHandlers): rt.Exported<OrgExampleTortureEmptySignals, OrgExampleTortureEmptyProperties> {
   return bus.objects.export(path, OrgExampleTortureEmptyDescription, handlers);
+}
+
+/** `org.example.Torture.Empty` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureEmpty(handlers: OrgExampleTortureEmptyHandlers): rt.Implemented<OrgExampleTortureEmptySignals, OrgExampleTortureEmptyProperties> {
+  return { description: OrgExampleTortureEmptyDescription, implementation: handlers };
 }
 
 /** The signals of `org.example.Torture.Nested` with their arguments. */
@@ -2890,4 +2925,9 @@ export interface OrgExampleTortureNestedHandlers {
 /** Serves `org.example.Torture.Nested` at a path, until it is unexported or the bus is closed. */
 export function exportOrgExampleTortureNested(bus: rt.Bus, path: string, handlers: OrgExampleTortureNestedHandlers): rt.Exported<OrgExampleTortureNestedSignals, OrgExampleTortureNestedProperties> {
   return bus.objects.export(path, OrgExampleTortureNestedDescription, handlers);
+}
+
+/** `org.example.Torture.Nested` with its handlers, for `bus.objects.exportFallback` and `bus.objects.teller`. */
+export function implementOrgExampleTortureNested(handlers: OrgExampleTortureNestedHandlers): rt.Implemented<OrgExampleTortureNestedSignals, OrgExampleTortureNestedProperties> {
+  return { description: OrgExampleTortureNestedDescription, implementation: handlers };
 }

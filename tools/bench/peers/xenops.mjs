@@ -1,0 +1,173 @@
+// Our side of the xenops benchmark, and its clock, in Dom0: one resident process that makes and destroys PV domains through @xenops/core, in
+// turn with our commands and with xl. Arguments: small kernel, packed kernel, its ramdisk, disk image, bridge, rounds, size of the crowd.
+// Prints "SCENARIO WHAT SIDE SECONDS" for each measurement, and "requests COUNT" for the requests to xenstored of one small create.
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { attachDevice, describeVbd, describeVif } from '@xenops/core/devices';
+import { buildDomain, createDomain, destroyDomain } from '@xenops/core/domain';
+import { nodeHostServices } from '@xenops/core/host';
+import { randomVmUuid } from '@xenops/core/ids';
+import { DEFAULT_SOCKET_PATH, findMany, socketConnector, WireClient } from '@xenops/core/xenstore';
+import { domainPath } from '@xenops/core/xenstore/path';
+import { openHotplug, openHypervisor } from '@xenops/native';
+
+const [smallKernel, packedKernel, ramdisk, disk, bridge, roundsText, crowdText] =
+  process.argv.slice(2);
+const [rounds, crowd] = [Number(roundsText), Number(crowdText)];
+const MAC = '00:16:3e:00:00:01';
+const SMALL_MIB = 32;
+/** So that many of them fit. */
+const CROWD_MIB = 4;
+const LARGE_MIB = 256;
+const CONFIG = '/var/tmp/bench.cfg';
+
+let requestCount = 0;
+const connect = socketConnector(DEFAULT_SOCKET_PATH);
+const store = new WireClient(async (handlers) => {
+  const transport = await connect(handlers);
+  return {
+    send: (message) => {
+      requestCount += 1;
+      transport.send(message);
+    },
+    setRef: (keepAlive) => transport.setRef(keepAlive),
+    close: () => transport.close(),
+  };
+});
+const host = {
+  uri: 'xen:',
+  hypervisor: openHypervisor(),
+  hotplug: openHotplug(),
+  store,
+  services: nodeHostServices,
+};
+
+const SCENARIOS = {
+  small: { memoryMib: SMALL_MIB, kernelPath: smallKernel, xl: [] },
+  disk: {
+    memoryMib: SMALL_MIB,
+    kernelPath: smallKernel,
+    xl: [`disk=["${disk},raw,xvda,w"]`],
+    device: (domid) =>
+      describeVbd({ domid, guestType: 'pv' }, { vdev: 'xvda', target: disk, readOnly: false }),
+  },
+  vif: {
+    memoryMib: SMALL_MIB,
+    kernelPath: smallKernel,
+    xl: [`vif=["mac=${MAC},bridge=${bridge}"]`],
+    device: (domid) =>
+      describeVif(domid, { devid: 0, mac: MAC, network: { kind: 'bridge', bridge } }),
+  },
+  packed: {
+    memoryMib: LARGE_MIB,
+    kernelPath: packedKernel,
+    ramdiskPath: ramdisk,
+    xl: [`ramdisk="${ramdisk}"`],
+  },
+};
+
+async function make({ memoryMib, kernelPath, ramdiskPath, device }, name = 'bench') {
+  const domid = await createDomain(host, {
+    uuid: randomVmUuid(),
+    guestType: 'pv',
+    maxVcpus: 1,
+    name,
+  });
+  const memoryKib = memoryMib * 1024;
+  const config = { kind: 'pv', vcpus: 1, memoryKib, kernelPath, ramdiskPath, cmdline: '' };
+  await buildDomain(host, domid, config);
+  if (device !== undefined) await attachDevice(host, device(domid));
+  return domid;
+}
+
+const run = (...words) => execFileSync(words[0], words.slice(1), { encoding: 'utf8' });
+const destroy = (domid) => destroyDomain(host, domid, { timeoutMs: 60_000 });
+
+/** Each side makes a domain and tells how to destroy it. */
+const sidesOf = (scenario) => ({
+  ours: async () => {
+    const domid = await make(scenario);
+    return () => destroy(domid);
+  },
+  peer: () => {
+    run('xl', 'create', '-q', '-p', CONFIG);
+    return () => run('xl', 'destroy', 'bench');
+  },
+  ...(scenario !== SCENARIOS.small
+    ? {}
+    : {
+        commands: () => {
+          const domid = run('xenops', 'create_domain', '--name', 'bench').trim();
+          const { kernelPath, memoryMib } = scenario;
+          const words = ['--domid', domid, '--kernel', kernelPath, '--memory', `${memoryMib}M`];
+          run('xenops', 'build_domain', ...words, '--cmdline', '');
+          return () => run('xenops', 'destroy_domain', '--domid', domid);
+        },
+      }),
+});
+
+function writeConfig({ memoryMib, kernelPath, xl }) {
+  const lines = ['name="bench"', 'type="pv"', `kernel="${kernelPath}"`, `memory=${memoryMib}`];
+  writeFileSync(CONFIG, `${[...lines, ...xl].join('\n')}\n`);
+}
+
+async function timed(label, isCounted, body) {
+  const start = performance.now();
+  const result = await body();
+  const seconds = (performance.now() - start) / 1000;
+  if (isCounted) process.stdout.write(`${label} ${seconds}\n`);
+  return result;
+}
+
+/** The sides in turn, forwards and backwards; the first round warms up. */
+async function alternate(sides, body) {
+  for (let round = 0; round <= rounds; round += 1) {
+    const entries = Object.entries(sides);
+    for (const [name, side] of round % 2 === 0 ? entries : entries.toReversed()) {
+      await body(name, side, round > 0);
+    }
+  }
+}
+
+const compareLives = (title, sides) =>
+  alternate(sides, async (name, side, isCounted) => {
+    const end = await timed(`${title} create ${name}`, isCounted, side);
+    await timed(`${title} destroy ${name}`, isCounted, end);
+  });
+
+const LISTS = {
+  ours: async () => {
+    const domains = await host.hypervisor.listDomains();
+    await findMany(
+      store,
+      domains.map(({ domid }) => domainPath(domid, 'name')),
+    );
+  },
+  commands: () => run('xenops', 'list_domains'),
+  peer: () => run('xl', 'list'),
+};
+const compareLists = (title) =>
+  alternate(LISTS, (name, side, isCounted) => timed(`${title} list ${name}`, isCounted, side));
+
+for (const [title, scenario] of Object.entries(SCENARIOS)) {
+  writeConfig(scenario);
+  await compareLives(title, sidesOf(scenario));
+}
+requestCount = 0;
+const counted = await make(SCENARIOS.small);
+process.stdout.write(`requests ${requestCount}\n`);
+await destroy(counted);
+
+// The same among few and among many.
+const one = { ...SCENARIOS.small, memoryMib: CROWD_MIB };
+writeConfig(one);
+const { ours, peer } = sidesOf(one);
+await compareLists('alone');
+await compareLives('alone', { ours, peer });
+const others = [];
+for (let index = 0; index < crowd; index += 1) others.push(await make(one, `crowd${index}`));
+await compareLists('crowd');
+await compareLives('crowd', { ours, peer });
+for (const domid of others) await destroy(domid);
+await store[Symbol.asyncDispose]();
+await host.hypervisor[Symbol.asyncDispose]();
