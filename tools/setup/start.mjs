@@ -1,6 +1,7 @@
-// `npm start`: sets up what is needed and shows the life of a domain through the `xenops` command, each command with its
-// result. On the embedded host, or with `--host lab` on real Xen with the Debian kernel as its guest.
-import { spawn } from 'node:child_process';
+// `npm start`: sets up what is needed and shows the life of a domain through the `xenops` command, and of two VMs through
+// the service of the host, each command with its result. On the embedded host, or with `--host lab` on real Xen with the
+// Debian kernel as its guest. With `--keep` the service and its VMs are left running.
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,21 +10,28 @@ import {
   checkNode,
   ensureAddon,
   ensureBuilt,
+  ensureDebianPackages,
   ensureNodeModules,
   main,
   stage,
   StageError,
   workspace,
 } from './stages.mjs';
+import { serviceEnvironment, startServices, stopServices, vmStory } from './start-vms.mjs';
 
 const HOSTS = ['sim', 'lab'];
 
-function readHost() {
-  const { values } = parseArgs({ options: { host: { type: 'string', default: 'sim' } } });
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      host: { type: 'string', default: 'sim' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
   if (!HOSTS.includes(values.host)) {
     throw new StageError(`--host is one of ${HOSTS.join(', ')}, not "${values.host}"`);
   }
-  return values.host;
+  return values;
 }
 
 const show = (text) => process.stdout.write(text);
@@ -58,7 +66,7 @@ async function story({ run, kernel, ramdisk, showConsole }) {
   await xenops('list_domains');
 }
 
-/** Runs a program here and collects what it prints. */
+/** Runs a program here and collects what it prints. What it leaves in the background is not waited for. */
 function runHere(words, env) {
   return new Promise((resolve, reject) => {
     const child = spawn(words[0], words.slice(1), {
@@ -70,7 +78,7 @@ function runHere(words, env) {
       child[name].on('data', (chunk) => (result[name] += chunk));
     }
     child.once('error', reject);
-    child.once('close', (status) => resolve({ ...result, status }));
+    child.once('exit', (status) => setImmediate(() => resolve({ ...result, status })));
   });
 }
 
@@ -96,48 +104,112 @@ async function showFileUntil(file, text) {
   }
 }
 
+/** Where our commands are in the workspace. */
+const COMMANDS = {
+  xenops: 'xenops-cli/bin/xenops.cjs',
+  xenmgr: 'xenmgr/bin/xenmgr.js',
+  xec: 'xenmgr/bin/xec.js',
+  'xec-vm': 'xenmgr/bin/xec-vm.js',
+  'xenvm-cmd': 'xenvm/bin/xenvm-cmd.js',
+};
+
+const bin = (file) => path.join(workspace, 'packages', file);
+
+/** A command in the workspace, with our commands by their names. */
+function inWorkspace([command, ...words]) {
+  const file = COMMANDS[command];
+  const own = command === 'xenmgr' ? ['--xenvm', bin('xenvm/bin/xenvm.js')] : [];
+  return file === undefined ? [command, ...words] : [process.execPath, bin(file), ...own, ...words];
+}
+
+/** The bus daemon, installed if need be; false where it cannot be. */
+async function hasBus() {
+  const isThere = () => spawnSync('dbus-daemon', ['--version'], { stdio: 'ignore' }).status === 0;
+  if (isThere()) return true;
+  await ensureDebianPackages(['dbus', 'systemd']).catch(() => undefined);
+  return isThere();
+}
+
 /** An embedded host in a folder that goes away at the end. */
-async function onSim() {
+async function onSim({ isKept }) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'xenops-start-'));
-  const bin = (file) => path.join(workspace, 'packages', file);
-  const daemon = spawn(process.execPath, [bin('xenops-sim/bin/xensimd.js'), '--dir', folder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const words = [bin('xenops-sim/bin/xensimd.js'), '--dir', folder];
+  const daemon = spawn(process.execPath, words, {
+    detached: isKept,
+    stdio: ['ignore', 'pipe', isKept ? 'ignore' : 'inherit'],
   });
+  let isLeft = false;
   try {
     await new Promise((resolve, reject) => {
       daemon.stdout.once('data', resolve);
       daemon.once('close', () => reject(new StageError('the embedded host did not start')));
     });
     show(`An embedded host runs in ${folder}; XENOPS_CONNECT=sim:${folder} leads xenops there.\n`);
-    const env = { XENOPS_CONNECT: `sim:${folder}` };
+    const services = path.join(folder, 'services');
+    const env = { XENOPS_CONNECT: `sim:${folder}`, ...serviceEnvironment(services) };
+    const run = (command) => runHere(inWorkspace(command), env);
+    const kernel = path.join(folder, 'guests/linux');
     await story({
-      run: ([, ...words]) =>
-        runHere([process.execPath, bin('xenops-cli/bin/xenops.cjs'), ...words], env),
-      kernel: path.join(folder, 'guests/linux'),
-      ramdisk: undefined,
+      ...{ run, kernel, ramdisk: undefined },
       showConsole: (domid) =>
         showFileUntil(path.join(folder, 'console', `${domid}.log`), 'simulated login:'),
     });
+    if (!(await hasBus())) {
+      show('\nThe service of the host is left out: it needs the Debian package dbus.\n');
+      return;
+    }
+    isLeft = await serviceStory({ run, folder: services, kernel, isKept });
+    if (isLeft) showKept({ env, daemonPid: daemon.pid, services });
   } finally {
-    const closed = new Promise((resolve) => daemon.once('close', resolve));
-    if (daemon.exitCode === null && daemon.kill('SIGTERM')) await closed;
-    rmSync(folder, { recursive: true, force: true });
+    daemon.stdout.destroy();
+    if (isLeft) daemon.unref();
+    else {
+      const closed = new Promise((resolve) => daemon.once('close', resolve));
+      if (daemon.exitCode === null && daemon.kill('SIGTERM')) await closed;
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 }
 
+/** Bus, service and VMs; gives whether they are left running. */
+async function serviceStory({ run, folder, kernel, ramdisk, isKept }) {
+  await startServices({ run, folder, show });
+  let isLeft = false;
+  try {
+    const command = (...words) => shown(run, ...words);
+    await vmStory({ shown: command, kernel, ramdisk, isLeftRunning: isKept });
+    isLeft = isKept;
+  } finally {
+    if (!isLeft) await stopServices({ run, folder });
+  }
+  return isLeft;
+}
+
+function showKept({ env, daemonPid, services }) {
+  show('\nAll of it is left running. To look around:\n\n');
+  for (const [name, value] of Object.entries(env)) show(`  export ${name}=${value}\n`);
+  show('  npx xec-vm\n  npx xec-vm -n desktop getall\n  npx xec -o /host getall\n');
+  show('  busctl tree com.citrix.xenclient.xenmgr\n\nTo end it:\n\n');
+  show('  npx xec-vm -n desktop shutdown; npx xec-vm -n storage shutdown\n');
+  show(`  kill $(cat ${services}/xenmgr.pid); npx xenvm-cmd control quit\n`);
+  show(`  kill $(cat ${services}/bus.pid) ${daemonPid}\n`);
+}
+
+const LAB_SERVICES = '/run/xenops-start';
+
 /** A lab of its own: Debian's Xen in an emulator, from a snapshot. */
-async function onLab() {
+async function onLab({ isKept }) {
   await ensureAddon();
   const { startLab, streamProgress } = await import('xenlab');
   const progress = streamProgress(process.stderr);
   const lab = await stage('starting a real Xen', () => startLab({ progress }));
   try {
     await stage('bringing our packages into its Dom0', () => lab.pushWorkspace());
-    const run = (argv) => lab.exec({ argv, timeoutMs: 180_000 });
+    const env = Object.entries(serviceEnvironment(LAB_SERVICES)).map((pair) => pair.join('='));
+    const run = (argv) => lab.exec({ argv: ['env', ...env, ...argv], timeoutMs: 180_000 });
+    const [kernel, ramdisk] = [lab.guest.vmlinux, lab.guest.initrd];
     await story({
-      run,
-      kernel: lab.guest.vmlinux,
-      ramdisk: lab.guest.initrd,
+      ...{ run, kernel, ramdisk },
       async showConsole(domid) {
         const script =
           'awk \'{ sub("\\r$", ""); print } /GUEST-UP/ { exit }\' < "$(xenstore-read /local/domain/$1/console/tty)" | tail -n 12';
@@ -146,16 +218,18 @@ async function onLab() {
       },
     });
     await shown(run, 'xl', 'info', 'xen_version');
+    await serviceStory({ run, folder: LAB_SERVICES, kernel, ramdisk, isKept: false });
+    if (isKept) show('\nThe lab ends with this program; `npx xenlab up` gives one that stays.\n');
   } finally {
     await lab[Symbol.asyncDispose]();
   }
 }
 
 await main(async () => {
-  const host = readHost();
+  const { host, keep: isKept } = readOptions();
   checkNode();
   await ensureNodeModules();
   await ensureBuilt();
-  await (host === 'sim' ? onSim() : onLab());
-  show('\nThat was it: the domain is gone and so is the host.\n');
+  await (host === 'sim' ? onSim({ isKept }) : onLab({ isKept }));
+  show('\nThat was it.\n');
 });

@@ -45,6 +45,8 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
   } catch (error) {
     status = STATUS.failed;
     log.log('error', 'The manager cannot start', error);
+    // Whoever starts it in the background does not read syslog.
+    if (isSyslog) process.stderr.write(`xenmgr: ${sentencesOf(error)}\n`);
   }
   await tellStopping(log);
   // What does not end must not keep the process from ending.
@@ -52,6 +54,13 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
     undo.unwind(),
   ).catch((error: unknown) => log.log('error', 'The manager did not end cleanly', error));
   return status;
+}
+
+function sentencesOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined
+    ? error.message
+    : `${error.message}: ${sentencesOf(error.cause)}`;
 }
 
 async function run(settings: DaemonSettings, log: Logger, undo: CleanupStack): Promise<void> {

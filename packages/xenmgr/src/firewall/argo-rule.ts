@@ -22,7 +22,7 @@ export interface ArgoRule {
 
 const WORDS = ['myself', 'my-stubdom', 'seamless', 'myself-if-seamless'] as const;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const END = /^(?<who>\*|[a-z0-9-]+(?:=(?:"[^"]*"|[^":\s]+))?)(?::(?<port>[0-9]{1,10}))?$/i;
+const END = /^(?<who>\*|[a-z0-9-]+(?:=(?:"[^"]*"|[^":\s]+))?)(?::(?<port>[0-9]{1,10}|\*))?$/i;
 const PORT_MAX = 0xffff_ffff;
 
 /** A rule from its text. Throws BAD_FIREWALL_RULE. */
@@ -42,7 +42,8 @@ export function formatArgoRule({ from, to }: ArgoRule): string {
 
 function parseEnd(text: string): RuleEnd | undefined {
   const found = END.exec(text)?.groups;
-  const port = Number(found?.['port'] ?? 0);
+  const digits = found?.['port'] ?? '*';
+  const port = digits === '*' ? 0 : Number(digits);
   const who = parseWho(found?.['who'] ?? '');
   return who === undefined || port > PORT_MAX ? undefined : { who, port };
 }

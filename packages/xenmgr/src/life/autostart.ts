@@ -11,6 +11,7 @@ import { CONFIG_PROPERTIES } from '../properties/properties.ts';
 import { Settings, vmSettings } from '../vm-config/vm-settings.ts';
 import { DEFERRED_STEPS, isLoginNeeded } from './authentication.ts';
 import type { LifeContext } from './context.ts';
+import type { VmRecord } from './vm-record.ts';
 import { pause } from '../monitor/pause.ts';
 
 const PENDING = '/xenmgr/autostart-pending-vms';
@@ -24,7 +25,6 @@ const USER_TYPES: readonly string[] = ['svm', 'pvm'];
 /** What the runner needs besides the life of VMs. */
 export interface AutostartOptions {
   readonly life: LifeContext;
-  readonly edges: () => Promise<ReadonlyMap<string, readonly string[]>>;
   readonly switchTo: (uuid: string) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -37,6 +37,7 @@ export function isPending(view: View, uuid: string): boolean {
 export class Autostart {
   readonly #options: AutostartOptions;
   #draining: Promise<void> = Promise.resolve();
+  #showing: Promise<void> = Promise.resolve();
   #isDrainWanted = false;
   #hasScreen = false;
 
@@ -89,7 +90,7 @@ export class Autostart {
       (uuid) => life.records.has(uuid) && !isLoginNeeded(view, uuid, life.places),
     );
     const { waves, blocked } = planStart(await this.#candidates(view, ready));
-    const alreadyRunning = ready.filter((uuid) => life.records.get(uuid)?.isAlive === true);
+    const alreadyRunning = ready.filter((uuid) => runs(life.records.get(uuid)));
     for (const { uuid, reason } of blocked) {
       const text = `The VM is not started by itself: ${JSON.stringify(reason)}`;
       life.log.child({ vm: uuid }).log('error', text);
@@ -103,9 +104,10 @@ export class Autostart {
 
   /** A VM comes after others that start anyway, and after those that are started for it where it says so. */
   async #candidates(view: View, ready: readonly string[]): Promise<readonly StartCandidate[]> {
-    const { life, edges } = this.#options;
-    const known = await edges();
-    return [...life.records.values()].map(({ uuid, isAlive }) => {
+    const { life } = this.#options;
+    const known = await life.edges();
+    return [...life.records.values()].map((record) => {
+      const { uuid } = record;
       const vm = vmSettings(view, uuid);
       const needed = known.get(uuid) ?? [];
       const isTracked = vm.flag('track-dependencies');
@@ -115,7 +117,7 @@ export class Autostart {
         priority: vm.number('start-on-boot-priority'),
         slot: vm.number('slot'),
         dependencies: isTracked ? needed : needed.filter((other) => ready.includes(other)),
-        isRunning: isAlive,
+        isRunning: ready.includes(uuid) ? runs(record) : record.isAlive,
       };
     });
   }
@@ -138,7 +140,8 @@ export class Autostart {
     const log = life.log.child({ vm: uuid });
     try {
       await life.start(uuid, { signal });
-      await this.#show(uuid);
+      // Beside the starts: a guest that never shows anything must not hold them up.
+      this.#showing = this.#showing.then(() => this.#show(uuid));
     } catch (error) {
       if (signal.aborted) return;
       log.log('error', 'The VM cannot be started by itself', error);
@@ -154,20 +157,20 @@ export class Autostart {
     return Math.max(0, seconds) * MS_PER_SECOND;
   }
 
-  /** The VM that was on the screen when the host went down, else the first of a user's. */
+  /** The VM that was on the screen when the host went down, else the first of a user's. Never rejects. */
   async #show(uuid: string): Promise<void> {
-    const { life, switchTo } = this.#options;
-    const view = life.database.view();
-    const wanted = view.read(VISIBLE) ?? '';
-    const isTurn =
-      wanted === '' ? !this.#hasScreen && !isService(vmSettings(view, uuid)) : wanted === uuid;
-    if (!isTurn) return;
-    this.#hasScreen = true;
-    if (wanted !== '') await life.database.transact((draft) => draft.replace(VISIBLE, undefined));
-    await switchTo(uuid).catch((error: unknown) => {
-      this.#hasScreen = false;
+    const { life, switchTo, signal } = this.#options;
+    try {
+      const view = life.database.view();
+      const wanted = view.read(VISIBLE) ?? '';
+      const isFirst = !this.#hasScreen && !isService(vmSettings(view, uuid));
+      if (signal.aborted || !(wanted === '' ? isFirst : wanted === uuid)) return;
+      if (wanted !== '') await life.database.transact((draft) => draft.replace(VISIBLE, undefined));
+      await switchTo(uuid);
+      this.#hasScreen = true;
+    } catch (error) {
       life.log.child({ vm: uuid }).log('info', 'The VM cannot be brought to the screen', error);
-    });
+    }
   }
 
   async #tried(uuids: readonly string[]): Promise<void> {
@@ -194,6 +197,11 @@ export class Autostart {
     );
     return open.includes(true);
   }
+}
+
+/** Whether it runs and will: what is under way for it may be its end. */
+function runs(record: VmRecord | undefined): boolean {
+  return record?.isAlive === true && record.operations.names.length === 0;
 }
 
 function isService(vm: Settings): boolean {

@@ -1,4 +1,5 @@
 /** What the parts of the life of VMs share. */
+import { withDeadline } from '@xenops/core/lifetime';
 import type { Surroundings } from '../manager/manager.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import type { View } from '../db/view.ts';
@@ -36,7 +37,10 @@ export interface LifeContext extends LifeSurroundings {
   readonly records: ReadonlyMap<string, VmRecord>;
   /** Starts another VM, or the same one again. */
   readonly start: (uuid: string, options?: StartOptions) => Promise<void>;
+  /** All that a VM needs, each behind what it needs itself. */
   readonly dependencies: (uuid: string) => Promise<readonly string[]>;
+  /** What each VM needs at once. */
+  readonly edges: () => Promise<ReadonlyMap<string, readonly string[]>>;
   readonly runHook: (
     uuid: string,
     hook: string,
@@ -60,15 +64,34 @@ export function settingsOf(
   return vmSettings(database.view(), uuid);
 }
 
+/** For what a part does before a domain is there: disks may have to be read as a whole. */
+export const CHECK_TIMEOUT_MS = 900_000;
+/** For what a part does while a guest waits for it. */
+export const PART_TIMEOUT_MS = 120_000;
+
+/** Asks one part, and does not wait for it longer than this, nor when the signal fires. */
+export async function askPart<T>(
+  { host }: Pick<LifeContext, 'host'>,
+  { name }: LifePart,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ask: (signal: AbortSignal) => Promise<T> | undefined,
+): Promise<T | undefined> {
+  const { clock } = host.services;
+  return withDeadline({ what: name }, { timeoutMs, signal, clock }, async (stop) => ask(stop));
+}
+
 /** Asks each part in turn; what one throws is logged and the next is asked all the same. */
 export async function tellParts(
-  { parts, log }: LifeContext,
+  life: LifeContext,
   uuid: string,
-  tell: (part: LifePart) => Promise<void> | undefined,
+  tell: (part: LifePart, signal: AbortSignal) => Promise<void> | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
+  const { parts, log } = life;
+  const options = { timeoutMs: PART_TIMEOUT_MS, signal };
   for (const part of parts) {
     try {
-      await tell(part);
+      await askPart(life, part, options, (stop) => tell(part, stop));
     } catch (error) {
       log.child({ vm: uuid }).log('error', `${part.name} met a fault`, error);
     }

@@ -3,7 +3,6 @@
  * operations, what happens to it through its queue of events, and VMs wait for each other only where one needs another.
  */
 import { hasCode } from '@xenops/core/errors';
-import { HostEvents } from '@xenops/core/events';
 import { domid as domidOf, vmUuid, type Domid } from '@xenops/core/ids';
 import { withDeadline } from '@xenops/core/lifetime';
 import { kibFromMib } from '@xenops/core/units';
@@ -12,7 +11,6 @@ import { domainPath } from '@xenops/core/xenstore/path';
 import { EventQueue } from '../concurrency/event-queue.ts';
 import type { LeafChange } from '../db/tree.ts';
 import { ManagerError } from '../manager/manager-error.ts';
-import { hasFired, pause } from '../monitor/pause.ts';
 import type { MonitorEvent } from '../monitor/monitors.ts';
 import { acpiStateOf } from './acpi.ts';
 import { isLoginNeeded } from './authentication.ts';
@@ -25,7 +23,8 @@ import {
   type LifeSurroundings,
 } from './context.ts';
 import { dependencyEdges, dependencyOrder } from './dependencies.ts';
-import { GUEST_NODES, noteAcpi, noteClock, noteGuestNode } from './guest-reactions.ts';
+import { followGuests } from './guest-events.ts';
+import { noteAcpi, noteClock } from './guest-reactions.ts';
 import { HOOK_TIMEOUT_MS, runHookText, START_HOOK_TIMEOUT_MS } from './hooks.ts';
 import type { LifePart, PublicState, StartOptions, VmLife } from './life.ts';
 import { MemoryRoom } from './memory-room.ts';
@@ -42,8 +41,6 @@ import { VmRecord } from './vm-record.ts';
 const SWITCHER_TIMEOUT_MS = 10_000;
 /** For operations that are called off to leave nothing behind when the manager ends. */
 const END_TIMEOUT_MS = 60_000;
-/** Before the events of the guests are opened again after a fault. */
-const REOPEN_DELAY_MS = 1000;
 const START_HOOK = 'run-insteadof-start';
 
 /** The life of VMs for whoever runs the manager. */
@@ -92,11 +89,11 @@ class Lives implements LifeService {
       memory: new MemoryRoom({ host, locks, log, minimumKib }),
       start: (uuid, how) => this.start(uuid, how),
       dependencies: (uuid) => this.dependencies(uuid),
+      edges: () => this.#edges(),
       runHook: (uuid, hook, args, signal) => this.runHook(uuid, hook, args, signal),
     };
     this.#autostart = new Autostart({
       life: this.#life,
-      edges: () => this.#edges(),
       switchTo: (uuid) => this.switchTo(uuid),
       signal: this.#stop.signal,
     });
@@ -248,8 +245,9 @@ class Lives implements LifeService {
     this.#leftStarting = new Set(await nodes.starting());
     this.#leftShown = new Set(await nodes.shown());
     await this.#writeNetworkBackend();
-    this.#following = this.#followGuests();
     await monitors.adopt();
+    // Behind it: what guests have said already is said again at the start.
+    this.#following = followGuests(this.#life, this.#stop.signal);
     for (const uuid of [...this.#leftStarting, ...this.#leftShown]) {
       // What no monitor serves has ended for good.
       if (monitors.state(uuid) === undefined) await this.#seeToLeft(uuid);
@@ -364,48 +362,8 @@ class Lives implements LifeService {
       ),
     );
     for (const uuid of changed) {
-      const domid = this.domid(uuid);
-      const { nodes, database, log } = this.#life;
-      if (domid < 0) continue;
-      nodes.writeShown(database.view(), uuid, domid).catch((error: unknown) => {
-        log.child({ vm: uuid }).log('error', 'The switcher is not told of a setting', error);
-      });
+      if (this.domid(uuid) >= 0) this.#records.get(uuid)?.post({ kind: 'shown-settings' });
     }
-  }
-
-  /** What guests write, for as long as the manager runs. */
-  async #followGuests(): Promise<void> {
-    const { host, log } = this.#life;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const events = await HostEvents.open(host, { devices: false, extraNodes: GUEST_NODES });
-        const close = (): void => void events[Symbol.asyncDispose]();
-        signal.addEventListener('abort', close, { once: true });
-        if (hasFired(signal)) close();
-        for await (const event of events) {
-          if (event.kind === 'rtc')
-            this.#guestSays(event.uuid, () =>
-              noteClock(this.#life, event.uuid, event.offsetSeconds),
-            );
-          if (event.kind === 'extra') {
-            const uuid = this.#uuidOf(event.domid);
-            this.#guestSays(uuid, () => noteGuestNode(this.#life, uuid, event.node, event.value));
-          }
-        }
-      } catch (error) {
-        log.log('error', 'What guests write is not heard; it is tried again', error);
-        await pause(host.services.clock, REOPEN_DELAY_MS, signal);
-      }
-    }
-  }
-
-  #guestSays(uuid: string, note: () => void): void {
-    if (this.#records.has(uuid)) note();
-  }
-
-  #uuidOf(domid: number): string {
-    return [...this.#records.values()].find((record) => record.domid === domid)?.uuid ?? '';
   }
 
   async #edges(): Promise<ReadonlyMap<string, readonly string[]>> {

@@ -1,4 +1,4 @@
-/** Which VMs a VM needs: those that carry the networks of its NICs. */
+/** Which VMs a VM needs: those that carry the networks of its NICs, and those that its settings name. */
 import type { View } from '../db/view.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import { networkPath } from '../vm-config/device-lines.ts';
@@ -52,7 +52,7 @@ export async function dependencyEdges(
   const uuids = view.list('/vm');
   const edges = uuids.map(async (uuid): Promise<[string, readonly string[]]> => {
     const backends = [...(await nicBackends(view, uuid, askOnce)).values()];
-    const needed = new Set(backends.map((backend) => backend.uuid));
+    const needed = new Set([...backends.map((backend) => backend.uuid), ...named(view, uuid)]);
     needed.delete('');
     // A VM that carries its own network needs nobody for it.
     needed.delete(uuid);
@@ -80,6 +80,12 @@ export function dependencyOrder(
   };
   visit(uuid, []);
   return order.slice(0, -1);
+}
+
+/** VMs that the settings name besides: a list of uuids, `depends-on`. */
+function named(view: View, uuid: string): readonly string[] {
+  const node = `/vm/${uuid}/depends-on`;
+  return view.list(node).map((item) => view.read(`${node}/${item}`) ?? '');
 }
 
 function notDom0(uuid: string): string {

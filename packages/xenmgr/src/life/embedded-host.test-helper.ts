@@ -6,25 +6,22 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { connect } from '@xenops/core/connect';
 import { systemClock, type Host } from '@xenops/core/host';
-import { Locks } from '../concurrency/locks.ts';
+import { withDeadline } from '@xenops/core/lifetime';
 import { openDatabaseOn, type Database } from '../db/database.ts';
 import { MemoryDisk } from '../db/memory-store.test-helper.ts';
-import { placesBelow } from '../manager/places.ts';
-import { runProgram } from '../manager/programs.ts';
+import type { Peers } from '../peers/peers.ts';
 import type { Monitors } from '../monitor/monitors.ts';
-import { openMonitors } from '../monitor/open-monitors.ts';
 import type { LifeOptions } from './context.ts';
-import { createLife, type LifeService } from './create-life.ts';
+import type { LifeService } from './create-life.ts';
 import type { LifePart } from './life.ts';
-import { keptAnnouncer, keptLog, NO_BUS, NO_PEERS } from './life-fakes.test-helper.ts';
+import { openManagerOn, PACKAGES } from './manager-on.test-helper.ts';
 
-const PACKAGES = fileURLToPath(new URL('../../..', import.meta.url));
-const MONITOR = path.join(PACKAGES, 'xenvm', 'bin', 'xenvm.js');
 const SIMULATOR = path.join(PACKAGES, 'xenops-sim', 'bin', 'xensimd.js');
+
+const WAIT_TIMEOUT_MS = 60_000;
 
 /** Whether the programs are there. */
 export const IS_BUILT: boolean = ['xenvm', 'xenops-sim'].every((name) =>
@@ -47,6 +44,7 @@ export class EmbeddedHost implements AsyncDisposable {
   /** Changes of state, as `UUID STATE ACPI`. */
   readonly told: string[] = [];
   readonly #simulator: ChildProcess;
+  readonly #listeners = new Set<() => void>();
   /** Managers that ended without a word: what they would still do is called off with the host. */
   readonly #abandoned: LifeService[] = [];
 
@@ -77,35 +75,19 @@ export class EmbeddedHost implements AsyncDisposable {
   }
 
   /** A manager at its start; nothing is adopted yet. */
-  manager(parts: readonly LifePart[] = [], options: Partial<LifeOptions> = {}): RunningManager {
-    const { host, database } = this;
-    const log = keptLog(this.log);
-    const monitors = openMonitors({
-      socketFolder: path.join(this.folder, 'sockets'),
-      configFolder: path.join(this.folder, 'config'),
-      command: [
-        process.execPath,
-        MONITOR,
-        'serve',
-        '--monitor-dbus',
-        'false',
-        '--pid-file',
-        this.#pidFile,
-      ],
-      env: { XENOPS_CONNECT: `sim:${path.join(this.folder, 'sim')}` },
-      log,
-      clock: systemClock,
-    });
-    const announce = keptAnnouncer(this.told);
-    const places = placesBelow(path.join(this.folder, 'host'), path.join(this.folder, 'templates'));
-    const life = createLife(
-      {
-        ...{ database, host, log, places, announce, monitors },
-        ...{ bus: NO_BUS, locks: new Locks(), run: runProgram, peers: NO_PEERS },
-      },
-      parts,
-      { isHostIdle: () => true, ...options },
-    );
+  manager(
+    parts: readonly LifePart[] = [],
+    options: Partial<LifeOptions> = {},
+    peers: Partial<Peers> = {},
+  ): RunningManager {
+    const { folder, host, database, log } = this;
+    const tell = (line: string): void => {
+      this.told.push(line);
+      this.#wake();
+    };
+    const around = { folder, host, database, log, tell };
+    const { life, monitors } = openManagerOn(around, parts, options, peers);
+    monitors.onEvent(() => this.#wake());
     return {
       life,
       monitors,
@@ -118,6 +100,24 @@ export class EmbeddedHost implements AsyncDisposable {
         await monitors[Symbol.asyncDispose]();
       },
     };
+  }
+
+  /** Resolves once the condition holds; it is looked at whenever something happens to a VM. */
+  async until(isTrue: () => boolean): Promise<void> {
+    const what = 'what the test waits for';
+    const options = { timeoutMs: WAIT_TIMEOUT_MS, clock: systemClock };
+    await withDeadline({ what, lastState: () => this.told.join(', ') }, options, (signal) => {
+      return new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (!isTrue() && !signal.aborted) return;
+          this.#listeners.delete(look);
+          resolve();
+        };
+        this.#listeners.add(look);
+        signal.addEventListener('abort', look);
+        look();
+      });
+    });
   }
 
   /** Puts a VM into the database; `settings` are nodes below that of the VM. */
@@ -137,7 +137,7 @@ export class EmbeddedHost implements AsyncDisposable {
 
   /** The monitor, to be killed. */
   async monitorPid(): Promise<number> {
-    return Number(await readFile(this.#pidFile, 'utf8'));
+    return Number(await readFile(path.join(this.folder, 'monitor.pid'), 'utf8'));
   }
 
   /** Kills a process and waits until it is gone. */
@@ -155,7 +155,7 @@ export class EmbeddedHost implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  get #pidFile(): string {
-    return path.join(this.folder, 'monitor.pid');
+  #wake(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 }

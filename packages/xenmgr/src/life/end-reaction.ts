@@ -3,7 +3,7 @@ import type { EventContext } from '../concurrency/event-queue.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import { settingsOf, tellParts, type LifeContext } from './context.ts';
 import { decideKeepAlive } from './keep-alive.ts';
-import { isAlive } from './states.ts';
+import { isAlive, PRE_CREATE } from './states.ts';
 import type { VmRecord } from './vm-record.ts';
 import type { Reaction } from './reactions.ts';
 
@@ -15,8 +15,8 @@ export const endReaction: Reaction = (life, record) => async (event, context) =>
   if (event.kind !== 'state' || isAlive(event.internal)) return;
   const { uuid } = record;
   record.acpi = undefined;
-  // A start that was under way is not gone: it came to nothing, or has only begun.
-  if (isAlive(event.before)) await forget(life, record, context);
+  // Of a start that has only begun there is nothing to forget.
+  if (isAlive(event.before) && event.before !== PRE_CREATE) await forget(life, record, context);
   if (event.internal === REBOOTED) bootAgain(life, record, context);
   if (event.internal === 'shutdown') {
     context.startJob('giving memory back', (signal) => life.memory.giveBack(signal));
@@ -60,13 +60,17 @@ function bootAgain(life: LifeContext, record: VmRecord, { startJob }: EventConte
 function keepAlive(life: LifeContext, record: VmRecord): void {
   const { uuid } = record;
   const log = life.log.child({ vm: uuid });
-  if (record.isStopWanted || !life.options.isHostIdle()) return;
+  if (record.isStopWanted || !life.options.isHostIdle()) {
+    record.quickEnds = 0;
+    return;
+  }
   const { clock } = life.host.services;
   const since = record.runningSinceMs;
   const livedMs = since === undefined ? undefined : clock.nowMs() - since;
   record.runningSinceMs = undefined;
   const decision = decideKeepAlive(livedMs, record.quickEnds);
-  record.quickEnds = decision.quickEnds;
+  // Whoever starts it after it was given up means it anew.
+  record.quickEnds = decision.kind === 'give-up' ? 0 : decision.quickEnds;
   if (decision.kind === 'give-up') {
     log.log('error', `The VM went down ${decision.quickEnds} times at once and is left alone`);
     return;

@@ -95,6 +95,7 @@ export function noteGuestNode(
 ): void {
   const record = recordOf(life, uuid);
   if (node === 'power-state') {
+    if (value === undefined) record.isAcpiOld = false;
     if (value !== undefined && /^[0345]$/.test(value)) noteAcpi(life, uuid, Number(value));
     return;
   }
@@ -107,7 +108,8 @@ export function noteAcpi(life: Pick<LifeContext, 'records'>, uuid: string, state
   const record = recordOf(life, uuid);
   if (record.acpi === state) return;
   record.acpi = state;
-  record.post({ kind: 'acpi', state });
+  if (!record.isAcpiOld) record.post({ kind: 'acpi', state });
+  record.isAcpiOld = false;
   record.changed();
 }
 

@@ -10,14 +10,14 @@ export function keptLog(lines: string[]): Logger {
   return createLogger({ level: 'debug', hasPriority: false, write }, 'test');
 }
 
-/** An announcer that keeps the changes of state, as `UUID STATE ACPI`. */
-export function keptAnnouncer(told: string[]): Announcer {
+/** An announcer that passes on the changes of state, as `UUID STATE ACPI`. */
+export function stateAnnouncer(tell: (line: string) => void): Announcer {
   const nothing = (): void => undefined;
   return {
     vmCreated: nothing,
     vmDeleted: nothing,
     vmNameChanged: nothing,
-    vmStateChanged: (uuid, state, acpi) => void told.push(`${uuid} ${state} ${acpi}`),
+    vmStateChanged: (uuid, state, acpi) => tell(`${uuid} ${state} ${acpi}`),
     vmConfigChanged: nothing,
     vmTransferChanged: nothing,
     configChanged: nothing,

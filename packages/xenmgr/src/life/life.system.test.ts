@@ -2,10 +2,9 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { destroyDomain } from '@xenops/core/domain';
 import { domid } from '@xenops/core/ids';
-import { systemClock } from '@xenops/core/host';
-import { withDeadline } from '@xenops/core/lifetime';
-import { listTree } from '@xenops/core/xenstore';
-import { EmbeddedHost, IS_BUILT, type RunningManager } from './embedded-host.test-helper.ts';
+import { listTree, valueBecomes, waitFor } from '@xenops/core/xenstore';
+import { ManagerError } from '../manager/manager-error.ts';
+import { EmbeddedHost, IS_BUILT } from './embedded-host.test-helper.ts';
 
 const A = '11111111-0000-4000-8000-00000000000a';
 const B = '11111111-0000-4000-8000-00000000000b';
@@ -20,29 +19,13 @@ afterEach(async () => {
   if (IS_BUILT) await bench[Symbol.asyncDispose]();
 });
 
-/** Resolves once the condition holds; it is looked at whenever something happens to a VM. */
-async function until({ monitors }: RunningManager, isTrue: () => boolean): Promise<void> {
-  const what = 'what the test waits for';
-  await withDeadline({ what }, { timeoutMs: 60_000, clock: systemClock }, async (signal) => {
-    while (!isTrue()) {
-      await new Promise<void>((resolve) => {
-        const listening = monitors.onEvent(() => setImmediate(done));
-        const done = (): void => {
-          listening[Symbol.dispose]();
-          resolve();
-        };
-        signal.addEventListener('abort', done);
-      });
-      signal.throwIfAborted();
-    }
-  });
-}
+const codeOf = (error: unknown): string => (error instanceof ManagerError ? error.code : '');
 
 const statesOf = (uuid: string): string =>
   bench.told.flatMap((line) => (line.startsWith(uuid) ? (line.split(' ')[1] ?? []) : [])).join(' ');
 
 /** Folders of the manager and of the monitor that stay, empty. */
-const OWN_FOLDERS = ['/xenmgr/starting', '/xenmgr/vms', '/xenops', '/xenops/vm'];
+const OWN_FOLDERS = ['/xenmgr', '/xenmgr/starting', '/xenmgr/vms', '/xenops', '/xenops/vm'];
 
 const DEPENDS_ON_A = {
   'track-dependencies': 'true',
@@ -66,7 +49,7 @@ describeBuilt('a VM', () => {
     expect(await store.read(`/xenmgr/vms/${A}/domid`)).toBe('1');
     await life.shutdown(A);
     expect([life.publicState(A), life.acpiState(A)]).toEqual(['stopped', 5]);
-    await life.stopAll({ isForced: false });
+    await bench.until(() => statesOf(A).endsWith('stopped'));
     expect(statesOf(A)).toBe('creating creating creating creating running stopping stopped');
     const after = new Map(await listTree(store, '/'));
     const added = [...after.keys()].filter((node) => !before.has(node));
@@ -81,7 +64,7 @@ describeBuilt('a VM', () => {
     await life.adopt();
     await life.start(A);
     await life.reboot(A);
-    await until(manager, () => life.domid(A) === 2 && life.publicState(A) === 'running');
+    await bench.until(() => life.domid(A) === 2 && life.publicState(A) === 'running');
     expect(statesOf(A)).toContain('stopping rebooting rebooted creating');
     await life.destroy(A);
     expect(life.publicState(A)).toBe('stopped');
@@ -94,7 +77,7 @@ describeBuilt('a VM', () => {
     await life.adopt();
     await life.start(A);
     await destroyDomain(bench.host, domid(1), { timeoutMs: 10_000 });
-    await until(manager, () => life.domid(A) === 2 && life.publicState(A) === 'running');
+    await bench.until(() => life.domid(A) === 2 && life.publicState(A) === 'running');
     await life.shutdown(A);
     await life.stopAll({ isForced: false });
     expect(life.publicState(A)).toBe('stopped');
@@ -126,9 +109,9 @@ describeBuilt('two VMs, one of which needs the other,', () => {
     await life.adopt();
     await life.start(B);
     const lost: string[] = [];
-    using _listening = monitors.onEvent(
-      ({ kind, uuid }) => void (kind === 'lost' && lost.push(uuid)),
-    );
+    using _listening = monitors.onEvent(({ kind, uuid }) => {
+      if (kind === 'lost') lost.push(uuid);
+    });
     const pid = await bench.monitorPid();
     await bench.kill(pid);
     await life.shutdown(B);
@@ -151,8 +134,8 @@ describeBuilt('two VMs, one of which needs the other,', () => {
     await destroyDomain(bench.host, domid(2), { timeoutMs: 10_000 });
     await using next = bench.manager();
     await next.life.adopt();
-    await until(next, () => next.life.publicState(A) === 'running');
-    expect([next.life.domid(A), next.life.publicState(B)]).toEqual([1, 'stopped']);
+    await bench.until(() => next.life.publicState(B) === 'stopped');
+    expect([next.life.domid(A), next.life.publicState(A)]).toEqual([1, 'running']);
     await next.life.stopAll({ isForced: false });
     expect(bench.told.map((line) => line.split(' ').slice(0, 2))).toEqual(
       expect.arrayContaining([
@@ -193,7 +176,7 @@ describeBuilt('a start', () => {
     await life.adopt();
     const hanging = life.start(A);
     const failed = expect(hanging).rejects.toMatchObject({ code: 'VM_NOT_READY' });
-    await until(manager, () => life.domid(A) === 1);
+    await bench.until(() => life.domid(A) === 1);
     await life.start(B);
     expect(life.publicState(B)).toBe('running');
     await life.destroy(A);
@@ -208,11 +191,11 @@ describeBuilt('a start', () => {
     ]);
     await first.life.adopt();
     first.life.start(A).catch(() => undefined);
-    await until(first, () => first.monitors.state(A)?.status === 'created');
+    await bench.until(() => first.monitors.state(A)?.status === 'created');
     await first.abandon();
     await using next = bench.manager();
     await next.life.adopt();
-    await until(next, () => next.life.publicState(A) === 'stopped');
+    await bench.until(() => next.life.publicState(A) === 'stopped');
     await next.life.start(A);
     expect(next.life.publicState(A)).toBe('running');
   });
@@ -223,5 +206,85 @@ describeBuilt('a start', () => {
     await manager.life.adopt();
     await expect(manager.life.start(A)).rejects.toMatchObject({ code: 'NOT_ENOUGH_MEMORY' });
     expect(manager.life.publicState(A)).toBe('stopped');
+  });
+});
+
+describeBuilt('memory', () => {
+  const C = '11111111-0000-4000-8000-00000000000c';
+  const freeMib = async (): Promise<number> => {
+    const { freeMemoryKib, scrubMemoryKib } = await bench.host.hypervisor.physInfo();
+    return Math.floor((freeMemoryKib + scrubMemoryKib) / 1024);
+  };
+
+  test('is counted once, however many VMs start at a time', async () => {
+    const memory = String(Math.floor((await freeMib()) * 0.4));
+    for (const uuid of [A, B, C]) await bench.addVm(uuid, { 'config/memory': memory });
+    await using manager = bench.manager();
+    const { life } = manager;
+    await life.adopt();
+    const ends = await Promise.allSettled([A, B, C].map((uuid) => life.start(uuid)));
+    const failed = ends.flatMap((end) => (end.status === 'rejected' ? [codeOf(end.reason)] : []));
+    expect(failed).toEqual(['NOT_ENOUGH_MEMORY']);
+    expect([A, B, C].filter((uuid) => life.isRunning(uuid))).toHaveLength(2);
+  });
+
+  test('is taken from those that can give it, down to their minimum, and given back', async () => {
+    const free = await freeMib();
+    const [large, small] = [Math.floor(free * 0.7), Math.floor(free * 0.4)];
+    await bench.addVm(A, { 'config/memory': String(large), 'config/memory-min': '64' });
+    await bench.addVm(B, { 'config/memory': String(small) });
+    await using manager = bench.manager();
+    const { life } = manager;
+    await life.adopt();
+    await life.start(A);
+    const target = async (): Promise<number> =>
+      Number(await bench.host.store.read('/local/domain/1/memory/target'));
+    const before = await target();
+    await life.start(B);
+    expect(await target()).toBeLessThan(before);
+    await life.shutdown(B);
+    await waitFor(bench.host.store, valueBecomes('/local/domain/1/memory/target', String(before)), {
+      timeoutMs: 10_000,
+    });
+  });
+
+  test('is less than wanted where there is not as much, but not less than the minimum', async () => {
+    const free = await freeMib();
+    const memory = String(free + 100);
+    await bench.addVm(A, { 'config/memory': memory, 'config/memory-min': String(free + 50) });
+    await bench.addVm(B, { 'config/memory': memory, 'config/memory-min': '64' });
+    await using manager = bench.manager();
+    const { life } = manager;
+    await life.adopt();
+    await expect(life.start(A)).rejects.toMatchObject({ code: 'NOT_ENOUGH_MEMORY' });
+    await life.start(B);
+    expect(life.publicState(B)).toBe('running');
+  });
+});
+
+/** `npm test` takes 200, `npm run test:unit` a sample of them. */
+const VM_COUNT = process.env['XENOPS_TEST_ALL'] === '1' ? 200 : 20;
+
+describeBuilt('many VMs', () => {
+  test('start beside one whose start hangs, and stop although the monitor is killed', async () => {
+    const uuids = Array.from(
+      { length: VM_COUNT },
+      (_, at) => `22222222-0000-4000-8000-${String(at).padStart(12, '0')}`,
+    );
+    for (const uuid of uuids) await bench.addVm(uuid);
+    await bench.addVm(A, { 'config/cmdline': 'sim.build=hang' });
+    await using manager = bench.manager();
+    const { life } = manager;
+    await life.adopt();
+    const hanging = life.start(A).catch((error: unknown) => error);
+    await bench.until(() => life.domid(A) === 1);
+    await Promise.all(uuids.map((uuid) => life.start(uuid)));
+    expect(uuids.filter((uuid) => life.publicState(uuid) !== 'running')).toEqual([]);
+    expect(life.publicState(A)).toBe('creating');
+    const pid = await bench.monitorPid();
+    await bench.kill(pid);
+    await life.stopAll({ isForced: true });
+    expect(uuids.filter((uuid) => life.publicState(uuid) !== 'stopped')).toEqual([]);
+    expect(await hanging).toMatchObject({ code: expect.any(String) });
   });
 });

@@ -20,6 +20,7 @@ const ASLEEP = 3;
 export async function rebootVm(life: LifeContext, uuid: string): Promise<void> {
   const record = recordOf(life, uuid);
   await record.operations.run('reboot', async (signal) => {
+    assertAlive(record);
     record.shutdownReason = 'reboot';
     if (await life.peers.agent.isPresent(uuid).catch(() => false)) {
       await life.peers.agent.request(uuid, 'reboot');
@@ -35,6 +36,7 @@ export async function rebootVm(life: LifeContext, uuid: string): Promise<void> {
 export async function sleepVm(life: LifeContext, uuid: string): Promise<void> {
   const record = recordOf(life, uuid);
   await record.operations.run('sleep', async (signal) => {
+    assertAlive(record);
     if (record.acpi === ASLEEP) return;
     if (await life.peers.agent.isPresent(uuid).catch(() => false)) {
       await life.peers.agent.request(uuid, 'sleep');
@@ -51,7 +53,10 @@ export async function sleepVm(life: LifeContext, uuid: string): Promise<void> {
 /** Wakes a guest from S3. */
 export async function resumeVm(life: LifeContext, uuid: string): Promise<void> {
   const record = recordOf(life, uuid);
-  await record.operations.run('resume', (signal) => wake(life, record, WAKE_TIMEOUT_MS, signal));
+  await record.operations.run('resume', async (signal) => {
+    assertAlive(record);
+    await wake(life, record, WAKE_TIMEOUT_MS, signal);
+  });
 }
 
 /** Has the guest hibernate (S4); one that is off is fine. */
@@ -93,7 +98,9 @@ export async function pauseVm(
   uuid: string,
   task: 'pause' | 'unpause',
 ): Promise<void> {
-  await recordOf(life, uuid).operations.run(task, async (signal) => {
+  const record = recordOf(life, uuid);
+  await record.operations.run(task, async (signal) => {
+    assertAlive(record);
     await life.monitors.call(uuid, task, {}, { signal });
   });
 }
@@ -102,6 +109,7 @@ export async function pauseVm(
 export async function suspendToFile(life: LifeContext, uuid: string, file: string): Promise<void> {
   const record = recordOf(life, uuid);
   await record.operations.run('suspend', async (signal) => {
+    assertAlive(record);
     record.isStopWanted = true;
     try {
       const timeoutMs = SUSPEND_TIMEOUT_MS;
@@ -116,6 +124,14 @@ export async function suspendToFile(life: LifeContext, uuid: string, file: strin
 /** Starts the VM from such a file, which is kept. */
 export async function resumeFromFile(life: LifeContext, uuid: string, file: string): Promise<void> {
   await startVm(life, uuid, { image: file });
+}
+
+function assertAlive({ uuid, internal, isAlive }: VmRecord): void {
+  if (isAlive) return;
+  throw new ManagerError('VM_WRONG_STATE', {
+    message: `The VM ${uuid} is ${internal} and has no guest that could do this`,
+    context: { uuid, state: internal },
+  });
 }
 
 function assertPvAddons(life: LifeContext, uuid: string): void {

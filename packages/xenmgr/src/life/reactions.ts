@@ -95,6 +95,12 @@ const internalState: Reaction =
     if (event.kind === 'state') await life.nodes.writeState(uuid, event.internal);
   };
 
+const shownSettings: Reaction = (life, record) => async (event) => {
+  const { uuid, domid } = record;
+  if (event.kind !== 'shown-settings' || domid < 0) return;
+  await life.nodes.writeShown(life.database.view(), uuid, domid);
+};
+
 /** The VM that has the power of the host takes the host with it. */
 const powerLink: Reaction =
   (life, record) =>
@@ -140,7 +146,17 @@ const announced: Reaction = (life, record) => (event) => {
 
 const IN_ORDER: readonly Reaction[] = [
   ...[logged, agentReaction, addonsReaction, clockReaction, shutdownReason, measurement],
-  ...[networkDaemon, boot, endReaction, power, internalState, powerLink, hooks, announced],
+  ...[
+    networkDaemon,
+    boot,
+    shownSettings,
+    endReaction,
+    power,
+    internalState,
+    powerLink,
+    hooks,
+    announced,
+  ],
 ];
 
 /** The reactions of a VM, in order. */

@@ -1,5 +1,6 @@
 /** What a start does, step by step, with what takes each step back. */
 import { access } from 'node:fs/promises';
+import { withDeadline } from '@xenops/core/lifetime';
 import { kibFromMib } from '@xenops/core/units';
 import { domid as domidOf } from '@xenops/core/ids';
 import { waitFor } from '@xenops/core/xenstore';
@@ -7,7 +8,15 @@ import { domainPath } from '@xenops/core/xenstore/path';
 import { ManagerError } from '../manager/manager-error.ts';
 import type { BootFacts } from '../vm-config/facts.ts';
 import { renderVmConfig } from '../vm-config/vm-config.ts';
-import { recordOf, settingsOf, tellParts, type LifeContext } from './context.ts';
+import {
+  askPart,
+  CHECK_TIMEOUT_MS,
+  PART_TIMEOUT_MS,
+  recordOf,
+  settingsOf,
+  tellParts,
+  type LifeContext,
+} from './context.ts';
 import type { NamedStep } from './run-steps.ts';
 import { isBuilt, isComplete } from './states.ts';
 import type { VmRecord } from './vm-record.ts';
@@ -45,11 +54,9 @@ type StartStep = NamedStep<Start>;
 
 /** In this order. From the last one on the guest runs, and nothing is taken back any more. */
 export const START_STEPS: readonly StartStep[] = [
-  {
-    name: 'looking at what stands against the start',
-    run: check,
-  },
+  { name: 'seeing to the end of the boot before', run: seeToEnd },
   { name: 'starting what it depends on', run: startDependencies },
+  { name: 'looking at what stands against the start', run: check },
   { name: 'telling the monitor its configuration', run: configure },
   {
     name: 'making room for it',
@@ -67,8 +74,17 @@ export const START_STEPS: readonly StartStep[] = [
   { name: 'letting the guest run', run: unpause },
 ];
 
-async function check({ life, uuid }: Start): Promise<void> {
-  for (const part of life.parts) await part.check?.(uuid);
+/** Others let go of the last domain before they hear of the next. */
+async function seeToEnd({ life, record, uuid }: Start, signal: AbortSignal): Promise<void> {
+  const { clock } = life.host.services;
+  const what = `what follows the end of the VM ${uuid}`;
+  const options = { timeoutMs: CHECK_TIMEOUT_MS, signal, clock };
+  await withDeadline({ what }, options, () => record.queue.drained());
+}
+
+async function check({ life, uuid }: Start, signal: AbortSignal): Promise<void> {
+  const options = { timeoutMs: CHECK_TIMEOUT_MS, signal };
+  for (const part of life.parts) await askPart(life, part, options, () => part.check?.(uuid));
 }
 
 async function startDependencies({ life, uuid }: Start, signal: AbortSignal): Promise<void> {
@@ -87,10 +103,13 @@ function missing(uuid: string, needed: string): ManagerError {
   });
 }
 
-async function configure(start: Start): Promise<void> {
+async function configure(start: Start, signal: AbortSignal): Promise<void> {
   const { life, uuid, image } = start;
   let facts = NO_FACTS;
-  for (const part of life.parts) facts = { ...facts, ...(await part.facts?.(uuid)) };
+  const options = { timeoutMs: CHECK_TIMEOUT_MS, signal };
+  for (const part of life.parts) {
+    facts = { ...facts, ...(await askPart(life, part, options, () => part.facts?.(uuid))) };
+  }
   const text = renderVmConfig(life.database.view(), uuid, facts);
   await life.monitors.serve(uuid, text);
   const configured = settingsOf(life, uuid).text('start-from-suspend-image');
@@ -198,7 +217,10 @@ async function prepareHost(start: Start, signal: AbortSignal): Promise<void> {
     await life.nodes.writeNetworkBackend(domid);
   }
   if (start.configuredImage !== undefined) await life.nodes.writeSnapshotState(uuid, domid);
-  for (const part of life.parts) await part.domainMade?.(uuid, domid, signal);
+  const options = { timeoutMs: PART_TIMEOUT_MS, signal };
+  for (const part of life.parts) {
+    await askPart(life, part, options, (stop) => part.domainMade?.(uuid, domid, stop));
+  }
 }
 
 async function forgetDomain({ life, uuid }: Start): Promise<void> {
@@ -216,7 +238,8 @@ async function completeDevices({ record, making, uuid }: Start): Promise<void> {
 
 async function prepareGuest({ life, record, uuid }: Start, signal: AbortSignal): Promise<void> {
   const { domid } = record;
-  await tellParts(life, uuid, (part) => part.created?.(uuid, domid, signal));
+  await tellParts(life, uuid, (part, stop) => part.created?.(uuid, domid, stop), signal);
+  signal.throwIfAborted();
   const sentinel = sentinelOf(life, uuid);
   if (sentinel !== '') await life.nodes.makeSentinel(domid, sentinel);
 }
@@ -229,7 +252,10 @@ function sentinelOf(life: LifeContext, uuid: string): string {
 }
 
 /** Waits until the guest says that it is ready; one that does not in its time counts as ready. */
-export async function waitReady({ life, record, uuid }: Start, signal: AbortSignal): Promise<void> {
+export async function waitReady(
+  { life, record, uuid }: Start,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const sentinel = sentinelOf(life, uuid);
   if (sentinel === '' || record.domid < 0) return;
   const path = domainPath(domidOf(record.domid), sentinel);
@@ -253,9 +279,9 @@ export async function waitReady({ life, record, uuid }: Start, signal: AbortSign
   const ready = waitFor(life.host.store, condition, {
     timeoutMs: SENTINEL_TIMEOUT_MS,
     clock,
-    signal: AbortSignal.any([signal, stop.signal]),
+    signal: AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]),
   }).catch((error: unknown) => {
-    if (stop.signal.aborted) return;
+    if (stop.signal.aborted || signal?.aborted === true) return;
     life.log.child({ vm: uuid }).log('warn', 'The guest does not say that it is ready', error);
   });
   await Promise.race([ready, ended]);

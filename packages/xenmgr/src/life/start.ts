@@ -23,7 +23,12 @@ export async function startVm(
   { image, signal }: StartRequest = {},
 ): Promise<void> {
   const record = recordOf(life, uuid);
-  await record.operations.run(
+  const start: Start = {
+    ...{ life, record, uuid, image },
+    configuredImage: undefined,
+    making: undefined,
+  };
+  const isStarted = await record.operations.run(
     'start',
     async (own) => {
       setMaxListeners(0, own);
@@ -31,13 +36,16 @@ export async function startVm(
         life.log
           .child({ vm: uuid })
           .log('info', `The VM is ${record.internal} and not started again`);
-        return;
+        return false;
       }
       assertHostIdle(life, uuid);
-      await startNow({ life, record, uuid, image }, own);
+      await startNow(start, own);
+      return true;
     },
     { signal },
   );
+  // Not among the operations: a guest that never gets ready can be stopped all the same.
+  if (isStarted) await waitReady(start, signal);
 }
 
 function assertHostIdle({ options }: LifeContext, uuid: string): void {
@@ -48,22 +56,22 @@ function assertHostIdle({ options }: LifeContext, uuid: string): void {
   });
 }
 
-async function startNow(
-  request: Pick<Start, 'life' | 'record' | 'uuid' | 'image'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { life, record, uuid } = request;
-  const start: Start = { ...request, configuredImage: undefined, making: undefined };
+async function startNow(start: Start, signal: AbortSignal): Promise<void> {
+  const { life, record, uuid } = start;
   const log = life.log.child({ vm: uuid });
   record.restart?.[Symbol.dispose]();
   record.isStopWanted = false;
   record.acpi = undefined;
+  record.isAcpiOld = false;
   record.shutdownReason = 'creation-failure';
   record.setStarting(true);
   try {
     await life.nodes.markStarting(uuid);
     await runSteps(START_STEPS, start, { signal, log });
   } catch (error) {
+    if (error instanceof ManagerError && error.code === 'MEASUREMENT_FAILED') {
+      record.post({ kind: 'measurement-failed', text: error.message });
+    }
     await conclude(life, record);
     throw asManagerError(error, uuid, signal);
   } finally {
@@ -71,7 +79,6 @@ async function startNow(
   }
   log.log('info', `The VM runs as domain ${record.domid}`);
   await forgetHibernation(life, uuid);
-  await waitReady(start, signal);
 }
 
 /** After a start that failed the VM is off, whatever it was before; one that lies in an image still does. */

@@ -4,8 +4,6 @@ import type { PublicState } from './life.ts';
 
 /** A start has begun and there is nothing of it yet. */
 export const PRE_CREATE = 'pre-create';
-/** Nothing runs and nothing waits. */
-export const OFF_STATUS = 'shutdown';
 
 const PUBLIC: Readonly<Record<string, PublicState>> = {
   'pre-create': 'creating',
@@ -54,4 +52,4 @@ export function isCreationStep(internal: string): boolean {
 }
 
 /** A VM that no monitor knows is off. */
-export const UNSERVED: MonitorState = { status: OFF_STATUS, domid: -1 };
+export const UNSERVED: MonitorState = { status: 'shutdown', domid: -1 };

@@ -32,14 +32,13 @@ export async function stopAll(life: LifeContext, options: StopAllOptions): Promi
 
 async function candidates(life: LifeContext): Promise<Parameters<typeof planStop>[0]> {
   const running = [...life.records.values()].filter(({ isAlive }) => isAlive);
-  return Promise.all(
-    running.map(async ({ uuid }) => ({
-      uuid,
-      shutdownPriority: settingsOf(life, uuid).number('shutdown-priority'),
-      // What cannot be found out must not keep the host from going down.
-      dependencies: await life.dependencies(uuid).catch(() => []),
-    })),
-  );
+  // What cannot be found out must not keep the host from going down.
+  const edges = await life.edges().catch(() => new Map<string, readonly string[]>());
+  return running.map(({ uuid }) => ({
+    uuid,
+    shutdownPriority: settingsOf(life, uuid).number('shutdown-priority'),
+    dependencies: edges.get(uuid) ?? [],
+  }));
 }
 
 async function stopOne(

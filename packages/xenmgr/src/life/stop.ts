@@ -39,9 +39,14 @@ async function shutdownNow(
     await life.monitors.call(uuid, 'halt', {}, { timeoutMs: HALT_TIMEOUT_MS, signal });
   } catch (error) {
     // It goes on running, and is kept alive as before.
-    record.isStopWanted = !life.records.get(uuid)?.isAlive;
+    if (stillRuns(record)) record.isStopWanted = false;
     throw error;
   }
+}
+
+/** Asked by a function: the compiler takes what was true before a wait to be true after it. */
+function stillRuns(record: VmRecord): boolean {
+  return record.isAlive;
 }
 
 /** Wakes a guest that sleeps. Rejects with ManagerError CANNOT_WAKE. */

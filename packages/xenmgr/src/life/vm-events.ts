@@ -12,6 +12,8 @@ export type VmEvent =
   | { readonly kind: 'acpi'; readonly state: number }
   /** The guest set its clock, by `clockOffsetSeconds` of its record. */
   | { readonly kind: 'rtc' }
+  /** A setting that the switcher shows has been stored. */
+  | { readonly kind: 'shown-settings' }
   | { readonly kind: 'agent-started' }
   | { readonly kind: 'agent-uninstalled' }
   /** The guest has said something of its PV drivers. */

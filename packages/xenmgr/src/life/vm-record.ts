@@ -5,7 +5,7 @@ import type { EventQueue } from '../concurrency/event-queue.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import type { MonitorState } from '../monitor/monitors.ts';
 import { Operations } from './operations.ts';
-import { isAlive, OFF_STATUS, PRE_CREATE, UNSERVED } from './states.ts';
+import { isAlive, PRE_CREATE, UNSERVED } from './states.ts';
 import type { VmEvent } from './vm-events.ts';
 
 /** Why a VM is off. */
@@ -17,6 +17,8 @@ export class VmRecord {
   readonly queue: EventQueue<VmEvent>;
   /** What the guest last said of its power: 0, 3, 4 or 5; undefined for nothing. */
   acpi: number | undefined;
+  /** Whether what it says next of its power is what it said to an earlier manager: nothing follows from it then. */
+  isAcpiOld = false;
   shutdownReason: ShutdownReason = 'halt';
   /** Whether somebody wants it off: it is not kept alive then. */
   isStopWanted = false;
@@ -91,6 +93,7 @@ export class VmRecord {
     this.#isKnown = true;
     this.#monitor = state;
     this.#lastDomid = state.domid;
+    this.isAcpiOld = this.isAlive;
     this.changed();
   }
 
@@ -154,9 +157,4 @@ export class VmRecord {
     }
     for (const listener of [...this.#listeners]) listener();
   }
-}
-
-/** Whether the VM is off for good, not between two boots. */
-export function isOff(record: VmRecord): boolean {
-  return record.internal === OFF_STATUS;
 }

@@ -19,8 +19,11 @@ import {
 } from './monitor-options.ts';
 import { startMonitor } from './monitor-process.ts';
 import { pause } from './pause.ts';
+import { Slots } from './slots.ts';
 
 const CONTROL = 'control';
+/** VMs that are added or removed at a time: the monitor starts a process for each, to lock it. */
+const CHANGES_MAX = 8;
 const VM_OBJECT = /^vm\/([0-9a-f-]{36})$/;
 /** A monitor that ends sooner than this after its start has not held, and the next start waits. */
 const HOLDS_AFTER_MS = 10_000;
@@ -30,6 +33,7 @@ export class ControlLink implements Disposable {
   readonly #stop = new AbortController();
   readonly #served = new Set<string>();
   readonly #listeners = new Set<() => void>();
+  readonly #slots = new Slots(CHANGES_MAX);
   #connection: MonitorConnection | undefined;
   #opening: Promise<MonitorConnection> | undefined;
   #quickEnds = 0;
@@ -65,9 +69,9 @@ export class ControlLink implements Disposable {
   async add(uuid: string, configPath: string, signal: AbortSignal): Promise<void> {
     const control = await this.ensure();
     if (this.#served.has(uuid)) return;
+    const options = { timeoutMs: SERVE_TIMEOUT_MS, signal };
     try {
-      const options = { timeoutMs: SERVE_TIMEOUT_MS, signal };
-      await control.call('add', { config: configPath, uuid }, options);
+      await this.#slots.run(() => control.call('add', { config: configPath, uuid }, options));
     } catch (error) {
       // After a restart the monitor takes its VMs up by itself: this one is coming, or there.
       if (!isBusy(error)) throw error;
@@ -79,11 +83,12 @@ export class ControlLink implements Disposable {
   async remove(uuid: string): Promise<void> {
     const control = await this.ensure();
     if (!this.#served.has(uuid)) return;
-    await control
-      .call('remove', { uuid }, { timeoutMs: SERVE_TIMEOUT_MS })
-      .catch((error: unknown) => {
-        if (!(error instanceof ManagerError && error.code === 'NOT_FOUND')) throw error;
-      });
+    const options = { timeoutMs: SERVE_TIMEOUT_MS };
+    try {
+      await this.#slots.run(() => control.call('remove', { uuid }, options));
+    } catch (error) {
+      if (!(error instanceof ManagerError && error.code === 'NOT_FOUND')) throw error;
+    }
     this.#change(() => this.#served.delete(uuid));
   }
 

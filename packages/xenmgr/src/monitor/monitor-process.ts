@@ -8,6 +8,8 @@ import type { MonitorConnection } from './connection.ts';
 import { START_TIMEOUT_MS, type MonitorsOptions } from './monitor-options.ts';
 
 const LOG_BYTES_MAX = 1_048_576;
+/** Of what it said, in the error. */
+const QUOTED_CHARACTERS_MAX = 400;
 
 /** Starts it and resolves with the first connection that it takes. Rejects with ManagerError MONITOR_FAILED or TIMEOUT. */
 export async function startMonitor(
@@ -30,7 +32,7 @@ export async function startMonitor(
       firstConnection({ socketFolder, exited, connect, signal: stop }),
     );
   } catch (cause) {
-    const told = (await nodeHostServices.readLog(logPath)).trim().split('\n').at(-1) ?? '';
+    const told = (await nodeHostServices.readLog(logPath)).trim().slice(-QUOTED_CHARACTERS_MAX);
     throw new ManagerError('MONITOR_FAILED', {
       message: `The monitor of VMs, ${program}, does not start${told === '' ? '' : `: ${told}`}`,
       context: { program },

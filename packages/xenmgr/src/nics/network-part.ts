@@ -11,11 +11,9 @@ import { nicSettings, vmSettings, type NumberedSettings } from '../vm-config/vm-
 import { vmUuids } from '../vms/slots.ts';
 import { networksOf } from './networks.ts';
 
-const NDVM = { stopped: 0, started: 1 } as const;
-
 /** The part of the networks. */
 export function networkPart(around: Surroundings, life: () => VmLife): LifePart {
-  const { database, peers } = around;
+  const { database } = around;
   const isCarrier = (uuid: string): boolean =>
     vmSettings(database.view(), uuid).flag('provides-network-backend');
   return {
@@ -23,15 +21,10 @@ export function networkPart(around: Surroundings, life: () => VmLife): LifePart 
     check: (uuid) => checkNetworks(around, life(), uuid),
     facts: (uuid) => networkFacts(around, life(), uuid),
     async running(uuid, domid) {
-      if (!isCarrier(uuid)) return;
-      await reattach(around, life(), uuid, domid);
-      if (await peers.network.isPresent())
-        await peers.network.ndvmStatus(uuid, domid, NDVM.started);
+      if (isCarrier(uuid)) await reattach(around, life(), uuid, domid);
     },
     async gone(uuid, domid) {
-      if (!isCarrier(uuid)) return;
-      await disconnect(around, life(), uuid, domid);
-      if (await peers.network.isPresent()) await peers.network.ndvmStatus(uuid, -1, NDVM.stopped);
+      if (isCarrier(uuid)) await disconnect(around, life(), uuid, domid);
     },
   };
 }

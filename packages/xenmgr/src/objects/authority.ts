@@ -24,7 +24,7 @@ export class Authority {
 
   /** The same interface, for those only who may use it. */
   guard({ description, implementation }: Served): Served {
-    const { methods = {}, properties = {} } = implementation;
+    const { methods = {}, properties = {}, ...rest } = implementation;
     const guarded = Object.entries(methods).map(([name, handler]) => {
       const isAudited = !READING.test(name);
       // The run-time has checked the values of the call against the description.
@@ -43,6 +43,7 @@ export class Authority {
     return {
       description,
       implementation: {
+        ...rest,
         methods: Object.fromEntries(guarded),
         properties: Object.fromEntries(accessors),
       },

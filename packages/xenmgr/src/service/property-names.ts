@@ -7,6 +7,21 @@ for (const row of VM_UNRESTRICTED_PROPERTIES) {
   NAMES_BY_KEY.set(row.key, [...(NAMES_BY_KEY.get(row.key) ?? []), row.name]);
 }
 
+/** What is read where something else is not set, or while it is set. */
+const FOLLOWING = new Map<string, readonly string[]>([
+  ...VM_UNRESTRICTED_PROPERTIES.map(({ name }) => [name, followersOf(name)] as const),
+  ['seamless-traffic', ['portica-enabled']],
+  ['portica-installed', ['portica-enabled']],
+]);
+
+function followersOf(name: string): readonly string[] {
+  return VM_UNRESTRICTED_PROPERTIES.flatMap((row) => {
+    if (row.kind !== 'stored') return [];
+    const isPreset = name === 'native-experience' && row.nativeExperience !== undefined;
+    return isPreset || row.defaultFrom === name ? [row.name] : [];
+  });
+}
+
 /** Properties that follow from the disks and NICs. */
 const FROM_DISKS: readonly string[] = ['cd', 'private-space'];
 const FROM_NICS: readonly string[] = ['mac', 'wired-network', 'wireless-network', 'dependencies'];
@@ -19,7 +34,7 @@ export function changedProperties(keys: readonly string[]): readonly string[] {
     // Items of a list lie below the node of their property.
     return NAMES_BY_KEY.get(key) ?? NAMES_BY_KEY.get(key.replace(/\/[^/]*$/, '')) ?? [];
   });
-  return [...new Set(names)];
+  return [...new Set(names.flatMap((name) => [name, ...(FOLLOWING.get(name) ?? [])]))];
 }
 
 /** Changes of these alone are no change of the configuration: they have signals of their own, or none. */

@@ -12,17 +12,19 @@ import { Locks } from '../concurrency/locks.ts';
 import { CallerAccess, type AccessRule } from '../db/access.ts';
 import type { Database } from '../db/database.ts';
 import { serveDatabase } from '../db/service.ts';
+import { ArgoFirewall } from '../firewall/argo-firewall.ts';
 import { diskInterface } from '../disks/disk-object.ts';
 import { hostInterfaces } from '../host/host-object.ts';
 import { HostPower, type PowerCommands } from '../host/power.ts';
 import { BusAnnouncer } from '../manager/bus-announcer.ts';
 import type { Manager, Surroundings } from '../manager/manager.ts';
 import type { Places } from '../manager/places.ts';
-import { runProgram } from '../manager/programs.ts';
+import { runProgram, type RunProgram } from '../manager/programs.ts';
 import { nicInterface } from '../nics/nic-object.ts';
 import { Authority } from '../objects/authority.ts';
 import { exportObject, ObjectSet, type Served } from '../objects/object-set.ts';
 import { HOST_PATH, ROOT_PATH } from '../objects/paths.ts';
+import { bindGreedily } from '../pci/greedy-binding.ts';
 import { pciInterface } from '../pci/pci-object.ts';
 import { busPeers } from '../peers/bus-peers.ts';
 import { productInterface } from '../product/product-object.ts';
@@ -62,6 +64,8 @@ export interface ManagerOptions {
   readonly monitorSocketFolder: string;
   /** Whether the VMs that serve the host itself are made from their templates. */
   readonly hasServiceVms: boolean;
+  /** What runs programs of others; those of this machine without. */
+  readonly run?: RunProgram;
   /** What is run for the power of the host; nothing on one that is simulated. */
   readonly powerCommands: PowerCommands;
   /** Whether VMs that are to start with the host are started. */
@@ -106,20 +110,24 @@ async function start(options: ManagerOptions, undo: CleanupStack): Promise<Runni
   const around: Surroundings = {
     ...{ database, host, bus, log, places, announce, monitors },
     locks: new Locks(),
-    run: runProgram,
+    run: options.run ?? runProgram,
     peers: busPeers(bus),
   };
   if (options.hasServiceVms) await injectServiceVms(around);
   await initLicense(around);
   const power = new HostPower(around, options.powerCommands);
+  const firewall = new ArgoFirewall(around, () => life);
   const life: LifeService = createLife(
     around,
-    lifeParts(around, () => life),
+    lifeParts(around, () => life, firewall),
     power.lifeOptions,
   );
   undo.push('the life of VMs', async () => life[Symbol.asyncDispose]());
   const manager: Manager = { ...around, life };
   await life.adopt();
+  await firewall.start();
+  undo.push('the Argo firewall', async () => firewall[Symbol.asyncDispose]());
+  await bindGreedily(around);
   await power.start(life);
   const access = new CallerAccess(bus, accessRule, 'The manager');
   undo.push('the rights', () => access[Symbol.dispose]());

@@ -28,8 +28,10 @@ export interface BootFacts {
   readonly missingImages: ReadonlySet<string>;
   /** An image with the OVF environment, which becomes the first disk. */
   readonly environmentImage?: string;
-  /** Where the kernel of a PV or PVH VM lies that was taken out of its disk; used where none is configured. */
+  /** Where the kernel of a PV or PVH VM lies that was taken out of its disk; it wins over a configured one. */
   readonly extractedKernel?: string;
+  /** The same for its initial ramdisk. */
+  readonly extractedRamdisk?: string;
   /** For a VM with a stub domain: the uuid for that one. */
   readonly stubdomUuid: string;
 }

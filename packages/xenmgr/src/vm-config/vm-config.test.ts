@@ -91,15 +91,15 @@ describe('a configuration', () => {
     expect(lines).not.toContain('extra-hvm=std-vga=');
   });
 
-  test('of a PVH VM says so, and has the kernel from its disk when no other is configured', () => {
+  test('of a PVH VM says so, and has the kernel and ramdisk from its disk, whatever is configured', () => {
     const pvh = database({ 'config/virt-type': 'pvh' });
-    expect(render(pvh, { extractedKernel: '/run/k' })).toEqual(
-      expect.arrayContaining(['type=pvh', 'kernel=/run/k']),
+    for (const name of ['kernel', 'initrd']) pvh.write(`${BASE}/config/${name}`, `/boot/${name}`);
+    expect(render(pvh)).toEqual(
+      expect.arrayContaining(['type=pvh', 'kernel=/boot/kernel', 'initrd=/boot/initrd']),
     );
-    pvh.write(`${BASE}/config/kernel`, '/boot/k');
-    expect(linesOf('kernel', render(pvh, { extractedKernel: '/run/k' }))).toEqual([
-      'kernel=/boot/k',
-    ]);
+    const lines = render(pvh, { extractedKernel: '/run/k', extractedRamdisk: '/run/r' });
+    expect(linesOf('kernel', lines)).toEqual(['kernel=/run/k']);
+    expect(linesOf('initrd', lines).at(-1)).toBe('initrd=/run/r');
   });
 
   test('has a name that a domain can have', () => {

@@ -29,6 +29,8 @@ export function renderVmConfig(view: View, uuid: string, facts: BootFacts): stri
     ...processorLines(vm),
     ...otherLines(vm, facts),
     ...storedLines(vm),
+    // Of two lines with one key the later counts.
+    ...(facts.extractedRamdisk === undefined ? [] : [line('initrd', facts.extractedRamdisk)]),
     ...extraLines(vm),
     ...timerLines(vm),
   ]);
@@ -61,7 +63,7 @@ function nameLines(vm: Settings): readonly ConfigLine[] {
 
 function typeLines(vm: Settings, facts: BootFacts): readonly ConfigLine[] {
   const type = vm.text('virt-type');
-  const kernel = vm.text('kernel') || (facts.extractedKernel ?? '');
+  const kernel = facts.extractedKernel ?? vm.text('kernel');
   return [
     type === 'pvh' ? line('type', 'pvh') : line('hvm', type === 'hvm'),
     ...when(type !== 'hvm' && kernel !== '', line('kernel', kernel)),

@@ -9,7 +9,7 @@ const USB = 'service-usbvm';
 const NETWORK = 'service-ndvm';
 
 /** What is kept of a service VM when its template is put over it: what was learnt about its disks. */
-const KEPT_DISK_KEYS: readonly string[] = ['sha1sum'];
+const KEPT_DISK_KEYS: readonly string[] = ['sha1sum', 'sha256sum'];
 
 /**
  * Puts the template of each service VM into the database when there is no such VM, or `/xenmgr/overwrite-TAG-settings`

@@ -33,7 +33,7 @@ import { readKey, writeGuestKey, writeSettingKey } from './raw-keys.ts';
 import { isUserVm, makeSlotFree, vmUuids } from './slots.ts';
 import { vmComputedSources } from './vm-computed.ts';
 
-/** Both interfaces of all VMs. */
+/** Both interfaces of all VMs. Whoever follows the database tells of new values on both, however they got there. */
 export function vmInterfaces(manager: Manager): readonly Served[] {
   const options: Omit<PropertyOptions<string>, 'rows'> = {
     database: manager.database,
@@ -48,12 +48,14 @@ export function vmInterfaces(manager: Manager): readonly Served[] {
       implementation: {
         methods: { ...lifeMethods(manager), ...settingMethods(manager) },
         properties: propertyHandlers({ ...options, rows: VM_PROPERTIES, gate: settingsGate }),
+        tellsChanges: true,
       },
     },
     {
       description: ComCitrixXenclientXenmgrVmUnrestrictedDescription,
       implementation: {
         properties: propertyHandlers({ ...options, rows: VM_UNRESTRICTED_PROPERTIES }),
+        tellsChanges: true,
       },
     },
   ];

@@ -16,8 +16,8 @@ export const CONFIG_ENTRIES: readonly (ComputedEntry | StoredEntry)[] = [
     type: 'b',
     key: 'xenmgr/argo-hosts-file',
     default: true,
-    effect: 'now',
-    doc: 'Keep entries for service VMs with their Argo addresses in /etc/hosts.',
+    effect: 'stored-only',
+    doc: 'Meant for entries for service VMs in /etc/hosts. Stored for old clients; nothing writes that file.',
   },
   {
     name: 'autolock-cd-drives',
@@ -42,7 +42,7 @@ export const CONFIG_ENTRIES: readonly (ComputedEntry | StoredEntry)[] = [
     default: false,
     access: 'read',
     effect: 'read-only',
-    doc: 'Do not compare the hashes of measured disks. Missing hashes are still computed.',
+    doc: 'Do not compare the sums of measured disks.',
   },
   {
     name: 'configurable-save-changes-across-reboots',

@@ -167,7 +167,7 @@ export const VM_HARDWARE_ENTRIES: readonly StoredEntry[] = [
     xenvm: 'initrd',
     check: ABSOLUTE_OR_EMPTY,
     effect: 'next-boot',
-    doc: 'Path of the initial ramdisk of a PV guest, where initrd-extract puts it, too.',
+    doc: 'Path of the initial ramdisk of a PV or PVH guest; one that initrd-extract takes out of a disk is used instead.',
   },
   {
     name: 'initrd-extract',
@@ -179,7 +179,7 @@ export const VM_HARDWARE_ENTRIES: readonly StoredEntry[] = [
       'empty or a path, after a disk and a partition if need be',
     ),
     effect: 'next-boot',
-    doc: 'Where in a disk of the guest its initial ramdisk is, copied before each boot when initrd is set: [disk[,partition]:]path.',
+    doc: 'Where in a disk of the guest its initial ramdisk is, copied before each boot: [disk[,partition]:]path. PV and PVH guests only.',
   },
   {
     name: 'kernel',
@@ -189,7 +189,7 @@ export const VM_HARDWARE_ENTRIES: readonly StoredEntry[] = [
     check: ABSOLUTE_OR_EMPTY,
     partOf: 'kernel',
     effect: 'next-boot',
-    doc: 'Path of the kernel of a PV guest, where kernel-extract puts it, too.',
+    doc: 'Path of the kernel of a PV or PVH guest; one that kernel-extract takes out of a disk is used instead.',
   },
   {
     name: 'kernel-extract',
@@ -201,7 +201,7 @@ export const VM_HARDWARE_ENTRIES: readonly StoredEntry[] = [
       'empty or a path, after a disk and a partition if need be',
     ),
     effect: 'next-boot',
-    doc: 'Where in a disk of the guest its kernel is, copied before each boot: [disk[,partition]:]path. PV guests only.',
+    doc: 'Where in a disk of the guest its kernel is, copied before each boot: [disk[,partition]:]path. PV and PVH guests only.',
   },
   {
     name: 'memory',

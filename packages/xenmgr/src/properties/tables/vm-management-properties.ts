@@ -191,7 +191,7 @@ export const VM_MANAGEMENT_ENTRIES: readonly StoredEntry[] = [
     default: false,
     access: 'read',
     effect: 'read-only',
-    doc: 'The stored hashes of the disks are checked before each boot; a missing hash of disk 0 is computed first.',
+    doc: 'The SHA-256 sums of the disks are checked before each boot; a read-only disk without one keeps the VM from starting.',
   },
   {
     name: 'name',
