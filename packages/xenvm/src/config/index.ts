@@ -50,5 +50,6 @@ export type {
 } from './values/small.ts';
 export { DISK } from './values/disk-line.ts';
 export { NIC } from './values/nic-line.ts';
+export { PCI } from './values/pci-line.ts';
 export { findBoolean, findInteger } from './values/plain.ts';
 export { END_ACTIONS, type ConfigField, type EndAction, type VmConfig } from './vm-config.ts';

@@ -242,8 +242,8 @@ describe('what does not go together', () => {
       'conflict passthrough-io',
     ],
     [
-      'a disk that cannot be encrypted has a key',
-      `${NEEDED}disk=/a:phy:xvda:w:disk::key-file=/k`,
+      'a disk that is no vhd has keys inside',
+      `${NEEDED}disk=/a:phy:xvda:w:disk::key-dir=/k`,
       'bad-value disk',
     ],
     [

@@ -118,6 +118,7 @@ export interface DevicesConfig {
   readonly disks: readonly DiskSpec[];
   readonly nics: readonly NicSpec[];
   readonly pci: readonly PciSpec[];
+  readonly passthrough: boolean;
   readonly pciMsitranslate: number;
   readonly pciPowerManagement: number;
   readonly ioPorts: readonly NumberRange[];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { connectBus } from '@xenops/rpcgen/runtime';
@@ -148,6 +148,33 @@ describe('one VM', () => {
     expect(await start('--monitor-dbus', 'false', ...words)).toBe(3);
     expect(said).toEqual([text]);
   });
+
+  test('with a bus that is not there is served all the same when D-Bus is off, and once only (D2)', async () => {
+    process.env['DBUS_SYSTEM_BUS_ADDRESS'] = `unix:path=${folder.folder}/nothing`;
+    const config = await writeConfig(UUID);
+    const words = ['--monitor-dbus', 'false', '--monitor-json', 'true', '--config', config];
+    const ended = start(...words);
+    await hears('vm:state:running');
+    // Under another name for the folder, with another way to be asked: the lock is one.
+    expect(await start(...words, '--monitor-json', 'false', '--socket-dir', `${dir}/.`)).toBe(1);
+    await callHistorical({ socketPath: socketOf(UUID), ...CALL, task: 'quit' });
+    expect(await ended).toBe(0);
+  });
+
+  test.each([
+    ['root alone', [], 0o700],
+    ['a group too', ['--socket-group', '0'], 0o750],
+  ] as const)(
+    'has its socket in a folder that can be entered, by %s (D6)',
+    async (_who, more, mode) => {
+      const words = ['--monitor-dbus', 'false', '--monitor-json', 'true', ...more];
+      const ended = start('--config', await writeConfig(UUID), ...words);
+      await hears('vm:state:running');
+      expect((await stat(dir)).mode & 0o777).toBe(mode);
+      await callHistorical({ socketPath: socketOf(UUID), ...CALL, task: 'quit' });
+      expect(await ended).toBe(0);
+    },
+  );
 
   test('with a bus that is not there ends with 2', async () => {
     process.env['DBUS_SYSTEM_BUS_ADDRESS'] = `unix:path=${folder.folder}/nothing`;

@@ -82,6 +82,50 @@ testBuilt(
   TIMEOUT_MS,
 );
 
+/** The monitor in the foreground. */
+function startMonitor(): ChildProcess {
+  return spawn(process.execPath, [PROGRAM, '--config', config, ...WORDS, '--no-daemonize'], {
+    env,
+    stdio: 'ignore',
+  });
+}
+
+testBuilt.each([
+  ['killed', 'SIGKILL'],
+  ['stopped', 'SIGSTOP'],
+] as const)(
+  'a monitor whose host was %s ends in order when it is told to (D10)',
+  async (_how, signal) => {
+    const changes = watch(folder.folder, { recursive: true });
+    const monitor = startMonitor();
+    while (!existsSync(path.join(folder.folder, 'run', `vm-${UUID}`)))
+      await once(changes, 'change');
+    changes.close();
+    expect(await command(UUID, 'get-status')).toBe('shutdown\n');
+    simulator.kill(signal);
+    const ended = once(monitor, 'exit');
+    monitor.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    simulator.kill('SIGKILL');
+  },
+  TIMEOUT_MS,
+);
+
+testBuilt(
+  'a monitor that does not get to its host ends when it is told to',
+  async () => {
+    simulator.kill('SIGSTOP');
+    const monitor = startMonitor();
+    const ended = once(monitor, 'exit');
+    // It says nothing before it has reached its host: long enough for it to be on the way there.
+    await new Promise((resolve) => void setTimeout(resolve, 3000));
+    monitor.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    simulator.kill('SIGKILL');
+  },
+  TIMEOUT_MS,
+);
+
 testBuilt(
   'systemd is told when it is ready and when it ends (NOTIFY_SOCKET)',
   async () => {

@@ -25,6 +25,8 @@ const BUS_RECONNECT = { firstDelayMs: 100, delayMaxMs: 10_000 };
 const CONTROL_GRACE_MS = 2000;
 /** Below the time after which systemd kills (90 s), above that of an operation to be undone. */
 const END_TIMEOUT_MS = 60_000;
+/** For a host to take back its watches; one that answers no more has none. */
+const HOST_TIMEOUT_MS = 5000;
 
 export type RunSettings = Exclude<Settings, { kind: 'help' }>;
 
@@ -51,9 +53,12 @@ class StartError extends Error {
 export async function runDaemon(options: RunOptions): Promise<ExitStatus> {
   const { logger, say } = options;
   const undo = new CleanupStack();
+  const end = waitForEnd(logger);
+  undo.push('the signals', () => end.stopListening());
   let status: ExitStatus = EXIT.done;
   try {
-    await run(options, undo);
+    // A start that does not come to its end, because a host answers no more, must not keep us from ours.
+    await Promise.race([run(options, undo, end).then(() => end.requested), end.requested]);
   } catch (error) {
     status = statusOf(error);
     // What is wrong with the command line concerns nobody but who typed it.
@@ -70,14 +75,16 @@ export async function runDaemon(options: RunOptions): Promise<ExitStatus> {
   return status;
 }
 
-async function run(options: RunOptions, undo: CleanupStack): Promise<void> {
+async function run(options: RunOptions, undo: CleanupStack, end: End): Promise<void> {
   const { settings, logger, openProvider } = options;
   const { isStrict, hasJson, socketFolder, pidFile } = settings;
-  const end = waitForEnd(logger);
-  undo.push('the signals', () => end.stopListening());
   const gid = await findGid(settings.socketGroup);
   const provider = await openProvider();
-  undo.push('the host', async () => provider[Symbol.asyncDispose]());
+  undo.push('the host', () =>
+    withDeadline({ what: 'the host to be let go' }, { timeoutMs: HOST_TIMEOUT_MS }, async () =>
+      provider[Symbol.asyncDispose](),
+    ),
+  );
   const first = await firstEntries(settings, provider);
   const bus = settings.hasDbus ? await openBus(settings.busAddress, logger, undo) : undefined;
   const entriesFile = new EntriesFile(socketFolder);
@@ -94,24 +101,13 @@ async function run(options: RunOptions, undo: CleanupStack): Promise<void> {
   end.onReload(() => vms.reloadConfigs());
   end.requested.then(() => vms.interrupt()).catch(() => undefined);
   if (isServe) await startServing({ vms, first, entriesFile, settings, gid, logger }, undo);
-  else if (!(await startOne(first, vms, end))) return;
+  else for (const entry of first) await vms.add(entry);
+  if (end.isRequested()) return;
   if (pidFile !== undefined) {
     const file = await writePidFile(pidFile);
     undo.push('the pid file', async () => file[Symbol.asyncDispose]());
   }
   await tellReady(logger);
-  await end.requested;
-}
-
-/** Serves the VM; false when somebody has asked us to end before it was up, which is no failure. */
-async function startOne(first: readonly VmEntry[], vms: VmSet, end: End): Promise<boolean> {
-  try {
-    for (const entry of first) await vms.add(entry);
-    return true;
-  } catch (error) {
-    if (end.isRequested()) return false;
-    throw error;
-  }
 }
 
 interface ServeOptions {

@@ -152,12 +152,17 @@ interface ListenersOptions extends ServedVmOptions {
 class Listeners implements Disposable {
   readonly #options: ListenersOptions;
   #transports: readonly NotifyTransport[] = [];
+  #targets = '';
 
   constructor(options: ListenersOptions) {
     this.#options = options;
   }
 
   set(targets: readonly NotifyTarget[]): void {
+    const text = JSON.stringify(targets);
+    // What waits for a listener keeps its place before what comes now.
+    if (text === this.#targets) return;
+    this.#targets = text;
     this[Symbol.dispose]();
     this.#transports = targets.flatMap((target) => this.#open(target));
     this.#options.notifier.setTransports(this.#transports);

@@ -53,7 +53,8 @@ export class VmSet implements TaskPort, AsyncDisposable {
   /** Uuids that are coming or going, so that nobody else touches them. */
   readonly #busy = new Set<string>();
   readonly #stop = new AbortController();
-  readonly #leaving = new Set<Promise<void>>();
+  /** What is under way with each of them; the end waits for it. */
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: VmSetOptions) {
     this.#options = options;
@@ -140,7 +141,7 @@ export class VmSet implements TaskPort, AsyncDisposable {
   /** Lets all VMs go, side by side. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.interrupt();
-    await Promise.allSettled(this.#leaving);
+    await Promise.allSettled(this.#underWay);
     const ends = await Promise.allSettled(
       [...this.#vms.values()].map(async (served) => served[Symbol.asyncDispose]()),
     );
@@ -177,15 +178,24 @@ export class VmSet implements TaskPort, AsyncDisposable {
     const leaving = this.remove(uuid).catch((error: unknown) => {
       logger.child({ vm: uuid }).log('error', 'The VM was not let go cleanly', error);
     });
-    this.#leaving.add(leaving);
-    void leaving.finally(() => this.#leaving.delete(leaving));
+    void this.#track(leaving);
+  }
+
+  /** Has the end wait for it. */
+  async #track(work: Promise<void>): Promise<void> {
+    this.#underWay.add(work);
+    try {
+      await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
   }
 
   async #exclusively(uuid: string, act: () => Promise<void>): Promise<void> {
     if (this.#busy.has(uuid)) throw refusal(`VM ${uuid} is being added or removed`, uuid);
     this.#busy.add(uuid);
     try {
-      await act();
+      await this.#track(act());
     } finally {
       this.#busy.delete(uuid);
     }

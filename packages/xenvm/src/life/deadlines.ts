@@ -16,6 +16,7 @@ export type StageName =
   | 'wait-for-memory'
   | 'create'
   | 'build'
+  | 'disks'
   | 'devices'
   | 'device-model'
   | 'acknowledge'
@@ -34,6 +35,10 @@ export const STAGES: Readonly<Record<StageName, Stage>> = {
   },
   create: { timeoutMs: 60_000, doc: 'An empty domain and its nodes.' },
   build: { timeoutMs: 600_000, doc: 'Populating the memory of the largest guests.' },
+  disks: {
+    timeoutMs: 3_600_000,
+    doc: 'Disks made ready: what the last boot changed may have to be collected on a slow disk.',
+  },
   devices: { timeoutMs: 120_000, doc: 'All back-ends connected to their disks and networks.' },
   'device-model': { timeoutMs: 30_000, field: 'qemuTimeoutSeconds', doc: 'Until it serves.' },
   acknowledge: {

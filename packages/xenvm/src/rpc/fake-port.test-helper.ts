@@ -20,6 +20,13 @@ const TASKS: readonly TaskDescription[] = [
     answers: 'nothing',
     parameters: [{ name: 'paused', type: 'bool', isRequired: false, default: 'false' }],
   },
+  {
+    name: 'set-vcpus',
+    doc: 'Has its arguments echoed by an event.',
+    answers: 'nothing',
+    parameters: [{ name: 'count', type: 'int', isRequired: true }],
+  },
+  { name: 'get-config', doc: 'Gives its arguments.', answers: 'text', parameters: [] },
   { name: 'echo', doc: 'Gives its arguments.', answers: 'text', parameters: [] },
   { name: 'hold', doc: 'Waits for the test.', answers: 'nothing', parameters: [] },
   { name: 'halt', doc: 'Fails as a task does.', answers: 'nothing', parameters: [] },
@@ -53,6 +60,10 @@ export class FakePort implements TaskPort {
     switch (name) {
       case 'get-status':
         return { text: 'running' };
+      case 'set-vcpus':
+        this.events.set('vcpus', { ...args });
+        return {};
+      case 'get-config':
       case 'echo':
         return { text: JSON.stringify(args), data: { ...args } };
       case 'halt':

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import path from 'node:path';
 import { encodeHistorical } from './framing-codec.ts';
 import { FakePort } from './fake-port.test-helper.ts';
+import { renderHistoricalRequest } from './message-codec.ts';
 import { serveTasks, type RpcServer } from './rpc-server.ts';
 import { makeTestFolder, TestClient } from './test-client.test-helper.ts';
 
@@ -39,13 +40,32 @@ async function answerTo(bytes: Uint8Array): Promise<string> {
 const request = (text: string): Uint8Array => encodeHistorical(text);
 
 describe('the recorded bytes', () => {
+  test('a start is what our own client sends', () => {
+    const ours = encodeHistorical(renderHistoricalRequest('start', { paused: 'true' }));
+    expect(Buffer.from(ours).toString('hex')).toBe(START.toString('hex'));
+  });
+
   test('a start is answered with null', async () => {
-    expect(await answerTo(START)).toBe('{"jsonrpc": "2.0", "id": 1, "result": null}');
+    const answer = await answerTo(START);
+    expect(answer).toBe('{"jsonrpc": "2.0", "id": 1, "result": null}');
+    expect(Buffer.byteLength(answer)).toBe(43);
   });
 
   test('a text is answered with it', async () => {
     const asked = request('{"jsonrpc": "2.0", "method": "get-status", "params": {}, "id": 1}');
     expect(await answerTo(asked)).toBe('{"jsonrpc": "2.0", "id": 1, "result": "running"}');
+  });
+
+  test.each([
+    ['a missing id', '{"method":"get-status","params":[]}', '0'],
+    ['no id at all (null)', '{"method":"get-status","params":[],"id":null}', '0'],
+    ['a text', '{"method":"get-status","params":[],"id":"a/b"}', '"a\\/b"'],
+    ['any value', '{"method":"get-status","params":[],"id":{"a": [1, true]}}', '{"a": [1, true]}'],
+    ['the first of two members', '{"id":1,"method":"get-status","params":[],"id":2}', '1'],
+  ])('the id of an answer to %s', async (_what, text, id) => {
+    expect(await answerTo(request(text))).toBe(
+      `{"jsonrpc": "2.0", "id": ${id}, "result": "running"}`,
+    );
   });
 
   test('an unknown task is answered under id 0', async () => {

@@ -29,6 +29,7 @@ const CODE_OF: Partial<Record<ErrorCode | VmErrorCode, number>> = {
   VM_ALREADY_CREATED: RPC_CODE.wrongState,
   VM_BUSY: RPC_CODE.tooMany,
   VM_OVERTAKEN: RPC_CODE.cancelled,
+  VM_CLOSING: RPC_CODE.cancelled,
   CONFIG_BAD_VALUE: RPC_CODE.invalidParams,
   DOMAIN_WRONG_STATE: RPC_CODE.wrongState,
   ABORTED: RPC_CODE.cancelled,

@@ -2,6 +2,12 @@
 
 type None = Readonly<Record<string, never>>;
 
+interface Insertion {
+  readonly virtpath: string;
+  readonly physpath: string;
+  readonly forced: boolean;
+}
+
 export interface TaskCalls {
   readonly quit: None;
   readonly destroy: None;
@@ -12,7 +18,7 @@ export interface TaskCalls {
   readonly unpause: None;
   readonly suspend: { readonly live: boolean; readonly file: string };
   readonly restore: { readonly file: string; readonly paused: boolean; readonly delete: boolean };
-  readonly checkpoint: { readonly file: string };
+  readonly checkpoint: { readonly file: string; readonly live: boolean };
   readonly s3suspend: { readonly timeout: number };
   readonly s4suspend: { readonly timeout: number };
   readonly 'get-domid': None;
@@ -57,17 +63,19 @@ export interface TaskCalls {
     readonly msitranslate: boolean | undefined;
     readonly power_mgmt: boolean | undefined;
     readonly bind: boolean;
+    readonly now: boolean;
   };
   readonly 'pci-del': {
     readonly domain: number;
     readonly bus: number;
     readonly slot: number;
     readonly func: number;
+    readonly forced: boolean;
   };
   readonly 'pci-list': None;
-  readonly 'cd-eject': { readonly virtpath: string };
-  readonly 'cd-insert-file': { readonly virtpath: string; readonly physpath: string };
-  readonly 'cd-insert-real': { readonly virtpath: string; readonly physpath: string };
+  readonly 'cd-eject': { readonly virtpath: string; readonly forced: boolean };
+  readonly 'cd-insert-file': Insertion;
+  readonly 'cd-insert-real': Insertion;
   readonly 'nic-network-switch': { readonly id: number; readonly network: string };
   readonly 'set-nic-backend-dom': { readonly id: number; readonly domid: number };
   readonly 'set-mem-target': { readonly mb: number };

@@ -52,6 +52,12 @@ const STOP_ERRORS = [
   'DOMAIN_LEFTOVERS',
 ] as const;
 
+const MEDIUM_ERRORS = [
+  ...(['VM_NO_DEVICE', 'DM_COMMAND_FAILED'] as const),
+  ...(['DEVICE_REFUSED', 'CONFIG_BAD_VALUE', 'HOTPLUG_FAILED'] as const),
+] as const;
+
+const LOCKED = 'Also when the guest has locked it in';
 const DISK = 'Name of the disk in the guest, such as xvda';
 const NIC = 'Number of the network interface';
 
@@ -124,7 +130,10 @@ export const TASKS: { readonly [Name in keyof TaskCalls]: TaskSpec<TaskCalls[Nam
   },
   checkpoint: {
     ...ACT,
-    args: { file: text('Image to write') },
+    args: {
+      file: text('Image to write'),
+      live: flag(false, 'Copy most of the memory while the guest runs'),
+    },
     states: ['running', 'paused'],
     errors: ['VM_NOT_SUPPORTED', 'STREAM_IO', 'TIMEOUT'],
     doc: 'Writes the guest to an image and lets it go on.',
@@ -140,7 +149,7 @@ export const TASKS: { readonly [Name in keyof TaskCalls]: TaskSpec<TaskCalls[Nam
     ...ACT,
     args: { timeout: numberOr(30, 'Seconds', { minimum: 1, maximum: 86_400 }) },
     states: ['running'],
-    errors: ['VM_NOT_SUPPORTED', 'TIMEOUT'],
+    errors: ['VM_NOT_SUPPORTED', 'TIMEOUT', 'DOMAIN_LEFTOVERS'],
     doc: 'Has an HVM guest hibernate (ACPI S4).',
   },
   'get-domid': { ...READ, doc: 'The domid; -1 without a domain.' },
@@ -255,9 +264,17 @@ export const TASKS: { readonly [Name in keyof TaskCalls]: TaskSpec<TaskCalls[Nam
       msitranslate: maybeFlag('The key pci-msitranslate without it'),
       power_mgmt: maybeFlag('The key pci-power-management without it'),
       bind: flag(true, 'Take it from its driver first'),
+      now: flag(false, 'Give it to the running guest too'),
     },
-    errors: ['CONFIG_BAD_VALUE'],
-    doc: 'Adds a PCI device at the next boot.',
+    states: STABLE,
+    errors: [
+      'CONFIG_BAD_VALUE',
+      'DEVICE_NOT_FOUND',
+      'DEVICE_EXISTS',
+      'DEVICE_FAILED',
+      'HOTPLUG_FAILED',
+    ],
+    doc: 'Adds a PCI device: at the next boot, and now if wanted.',
   },
   'pci-del': {
     ...EDIT,
@@ -266,27 +283,33 @@ export const TASKS: { readonly [Name in keyof TaskCalls]: TaskSpec<TaskCalls[Nam
       bus: number('Of its address', { minimum: 0, maximum: 255 }),
       slot: number('Of its address', { minimum: 0, maximum: 31 }),
       func: number('Of its address', { minimum: 0, maximum: 7 }),
+      forced: flag(false, 'Do not wait for the guest to let go'),
     },
-    errors: ['VM_NO_DEVICE'],
-    doc: 'Removes a PCI device at the next boot.',
+    states: STABLE,
+    errors: ['VM_NO_DEVICE', 'DEVICE_REFUSED', 'DOMAIN_LEFTOVERS', 'TIMEOUT'],
+    doc: 'Removes a PCI device, from a running guest too.',
   },
   'pci-list': { ...READ, doc: 'The PCI devices as a table.' },
   'cd-eject': {
     ...ACT,
-    args: { virtpath: text(DISK) },
-    errors: ['VM_NO_DEVICE', 'DM_COMMAND_FAILED'],
+    args: { virtpath: text(DISK), forced: flag(false, LOCKED) },
+    errors: MEDIUM_ERRORS,
     doc: 'Takes the medium out of a CD drive.',
   },
   'cd-insert-file': {
     ...ACT,
-    args: { virtpath: text(DISK), physpath: text('Image of a CD') },
-    errors: ['VM_NO_DEVICE', 'DM_COMMAND_FAILED'],
+    args: { virtpath: text(DISK), physpath: text('Image of a CD'), forced: flag(false, LOCKED) },
+    errors: MEDIUM_ERRORS,
     doc: 'Puts an image into a CD drive.',
   },
   'cd-insert-real': {
     ...ACT,
-    args: { virtpath: text(DISK), physpath: text('Drive of the host') },
-    errors: ['VM_NO_DEVICE', 'DM_COMMAND_FAILED'],
+    args: {
+      virtpath: text(DISK),
+      physpath: text('Drive of the host'),
+      forced: flag(false, LOCKED),
+    },
+    errors: MEDIUM_ERRORS,
     doc: 'Shows a drive of the host in a CD drive.',
   },
   'nic-network-switch': {
@@ -295,7 +318,7 @@ export const TASKS: { readonly [Name in keyof TaskCalls]: TaskSpec<TaskCalls[Nam
       id: number(NIC, { minimum: 0, maximum: 31 }),
       network: text('Network to connect it to'),
     },
-    errors: ['VM_NO_DEVICE', 'HOTPLUG_FAILED'],
+    errors: ['VM_NO_DEVICE', 'HOTPLUG_FAILED', 'DEVICE_FAILED'],
     doc: 'Moves a network interface of a running guest to another network.',
   },
   'set-nic-backend-dom': {

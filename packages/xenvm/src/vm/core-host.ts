@@ -6,8 +6,6 @@ import {
   describeVbd,
   describeVif,
   detachDevice,
-  diskNumber,
-  parseDiskName,
   attachDevices,
 } from '@xenops/core/devices';
 import type { VbdConfig, VifConfig } from '@xenops/core/devices';
@@ -24,11 +22,9 @@ import {
   destroyDomain,
   getDomain,
   listDeviceAddresses,
-  requestShutdown,
   restoreDomain,
   resumeSaved,
   saveDomainFile,
-  setOnlineVcpus,
   updateXlFile,
   waitForShutdown,
   type DomainEnd,
@@ -38,12 +34,29 @@ import { ConfigError, hasCode } from '@xenops/core/errors';
 import { type Clock, type Host } from '@xenops/core/host';
 import type { DomainInfo, PhysCapability, Trigger } from '@xenops/core/hypervisor';
 import type { Domid, VmUuid } from '@xenops/core/ids';
+import type { DiskSpec, PciAddressSpec, PciSpec } from '../config/index.ts';
+import { DISK_PLACES, DiskKeeper, runTool, type DiskPlaces, type RunTool } from '../disks/index.ts';
 import { VmError } from '../life/vm-error.ts';
 import type { DomainSpec } from './domain-spec.ts';
-import type { FoundDomain, HostCall, VmHost } from './vm-host.ts';
+import { followNode } from './follow-node.ts';
+import { changeMedium } from './host-media.ts';
+import { moveNic } from './host-nics.ts';
+import { givePci, takePci } from './host-pci.ts';
+import { describePeripherals, isServedByModel } from './host-peripherals.ts';
+import { grantHardware, placeVcpus, setPlatform } from './host-platform.ts';
+import { ACPI_ASLEEP, ACPI_AWAKE, requestPower, setVcpus, wake } from './host-power.ts';
+import { askToGoDown } from './host-shutdown.ts';
+import { removeDrafts } from './image-drafts.ts';
+import type { FoundDomain, HostCall, NodeListener, VmHost } from './vm-host.ts';
 
-/** Bits of a page address. */
-const PAGE_BITS = 12n;
+/** Random, and another one at each boot of Linux. */
+const BOOT_ID_PATH = '/proc/sys/kernel/random/boot_id';
+
+/** What tests bring along. */
+export interface CoreHostOptions {
+  readonly run?: RunTool;
+  readonly places?: DiskPlaces;
+}
 
 /** See the module comment. */
 export class CoreHost implements VmHost {
@@ -52,9 +65,21 @@ export class CoreHost implements VmHost {
   readonly #models = new Map<Domid, DeviceModel>();
   /** State that a restored device model is started with. */
   readonly #modelStates = new Map<Domid, string>();
+  readonly #disks: DiskKeeper;
 
-  constructor(host: Host) {
+  constructor(host: Host, { run = runTool, places = DISK_PLACES }: CoreHostOptions = {}) {
+    const { clock, stateFolder, runFolder } = host.services;
     this.#host = host;
+    this.#disks = new DiskKeeper({
+      run,
+      clock,
+      places: {
+        ...places,
+        ...(stateFolder === undefined ? {} : { stateFolder }),
+        ...(runFolder === undefined ? {} : { keyFolder: `${runFolder}/keys` }),
+      },
+      bootId: async () => (await host.services.readText(BOOT_ID_PATH))?.trim() ?? '',
+    });
   }
 
   get clock(): Clock {
@@ -79,7 +104,7 @@ export class CoreHost implements VmHost {
     return (await this.#host.hypervisor.physInfo()).capabilities;
   }
 
-  async createDomain({ domain, flaskLabel }: DomainSpec): Promise<Domid> {
+  async createDomain({ domain, flaskLabel, canHavePci, limits }: DomainSpec): Promise<Domid> {
     const { uuid, name, build } = domain;
     const ssidref = flaskLabel === undefined ? undefined : await this.#sidOf(flaskLabel);
     return createDomain(this.#host, {
@@ -88,6 +113,8 @@ export class CoreHost implements VmHost {
       guestType: build.kind,
       maxVcpus: build.vcpus,
       ssidref,
+      passthrough: canHavePci,
+      limits,
     });
   }
 
@@ -97,8 +124,9 @@ export class CoreHost implements VmHost {
     { signal, onProgress }: HostCall,
   ): Promise<void> {
     await buildDomain(this.#host, domid, spec.domain.build, { signal, onProgress });
-    await this.#placeVcpus(domid, spec);
-    await this.#grantHardware(domid, spec);
+    await setPlatform(this.#host, domid, spec);
+    await placeVcpus(this.#host, domid, spec);
+    await grantHardware(this.#host, domid, spec);
   }
 
   async restoreDomain(
@@ -121,21 +149,45 @@ export class CoreHost implements VmHost {
       },
     });
     if (statePath !== undefined) this.#modelStates.set(domid, statePath);
-    await this.#grantHardware(domid, spec);
+    await setPlatform(this.#host, domid, spec);
+    await grantHardware(this.#host, domid, spec);
   }
 
-  async attachDevices(domid: Domid, { domain }: DomainSpec, { signal }: HostCall): Promise<void> {
-    await attachDevices(this.#host, describeDevices(domid, domain), { signal });
+  async attachDevices(domid: Domid, spec: DomainSpec, { signal }: HostCall): Promise<void> {
+    const all = [...describeDevices(domid, spec.domain), ...describePeripherals(domid, spec)];
+    await attachDevices(this.#host, all, { signal });
     await updateXlFile(this.#host, domid);
+  }
+
+  prepareDisks(
+    uuid: VmUuid,
+    disks: readonly DiskSpec[],
+    { isRestored }: { readonly isRestored: boolean },
+    { signal, timeoutMs }: HostCall,
+  ): Promise<readonly DiskSpec[]> {
+    return this.#disks.prepare(uuid, disks, { isRestored, signal, timeoutMs });
+  }
+
+  async markDisksRunning(uuid: VmUuid, { signal, timeoutMs }: HostCall): Promise<void> {
+    await this.#disks.markRunning(uuid, { signal, timeoutMs });
+  }
+
+  async releaseDisks(
+    uuid: VmUuid,
+    fate: { readonly isKept: boolean; readonly vdev?: string },
+    { signal, timeoutMs }: HostCall,
+  ): Promise<void> {
+    await this.#disks.release(uuid, { ...fate, signal, timeoutMs });
   }
 
   async startDeviceModel(
     domid: Domid,
-    { domain, model }: DomainSpec,
+    spec: DomainSpec,
     { signal, timeoutMs }: HostCall,
   ): Promise<void> {
+    const { domain, model } = spec;
     const statePath = this.#modelStates.get(domid);
-    if (needsDeviceModel(domain)) {
+    if (needsDeviceModel(domain) || isServedByModel(spec)) {
       const config = deviceModelConfig(domid, domain, { ...model, statePath });
       const started = await startDomainDeviceModel(this.#host, config, { signal, timeoutMs });
       this.#models.set(domid, started);
@@ -155,29 +207,12 @@ export class CoreHost implements VmHost {
     if ((await getDomain(this.#host, domid)).paused) await this.#host.hypervisor.unpause(domid);
   }
 
-  async requestShutdown(
-    domid: Domid,
-    request: 'halt' | 'reboot',
-    { signal, timeoutMs }: HostCall,
-  ): Promise<void> {
-    const { guestType, shutdown } = await getDomain(this.#host, domid);
-    // It went down by itself, which is as good.
-    if (shutdown) return;
-    if (guestType === 'hvm' && !(await this.#hasPvDrivers(domid))) {
-      await this.#pressPower(domid, request);
-      return;
-    }
-    try {
-      const word = request === 'halt' ? 'poweroff' : 'reboot';
-      await requestShutdown(this.#host, domid, word, { signal, timeoutMs, clock: this.clock });
-    } catch (cause) {
-      if (!hasCode(cause, 'TIMEOUT')) throw cause;
-      throw new VmError('VM_NOT_LISTENING', {
-        message: `The guest did not react to the ${request} request within ${timeoutMs / 1000} s`,
-        context: { request, domid },
-        cause,
-      });
-    }
+  async requestShutdown(domid: Domid, request: 'halt' | 'reboot', call: HostCall): Promise<void> {
+    await askToGoDown(this.#host, domid, request, {
+      ...call,
+      // A guest that sleeps hears nothing.
+      wakeUp: () => this.wake(domid),
+    });
   }
 
   async waitForEnd(domid: Domid, { signal, timeoutMs }: HostCall): Promise<DomainEnd> {
@@ -212,24 +247,29 @@ export class CoreHost implements VmHost {
     try {
       await destroyDomain(this.#host, domid, { signal, timeoutMs, clock: this.clock });
     } catch (error) {
-      if (!hasCode(error, 'DOMAIN_NOT_FOUND')) throw error;
+      if (!hasCode(error, 'DOMAIN_NOT_FOUND', 'HYPERVISOR_NO_DOMAIN')) throw error;
     } finally {
       await this.#forget(domid);
     }
+  }
+
+  async removeDrafts(imagePath: string): Promise<void> {
+    await removeDrafts(imagePath);
   }
 
   async removeFile(path: string): Promise<void> {
     await rm(path, { force: true });
   }
 
-  async attachDisk(
-    domid: Domid,
-    { domain }: DomainSpec,
-    disk: VbdConfig,
-    { signal }: HostCall,
-  ): Promise<void> {
-    const guest = { domid, guestType: domain.build.kind };
-    await attachDevice(this.#host, describeVbd(guest, disk), { signal });
+  async attachDisk(domid: Domid, spec: DomainSpec, disk: VbdConfig, call: HostCall): Promise<void> {
+    const { domain } = spec;
+    const { signal } = call;
+    const described = describeVbd({ domid, guestType: domain.build.kind }, disk);
+    const isServed =
+      described.backend !== 'device-model' || (await this.#model(domid)) !== undefined;
+    await attachDevice(this.#host, described, { signal });
+    // The first disk of a guest that only a device model can serve.
+    if (!isServed) await this.startDeviceModel(domid, spec, call);
     await updateXlFile(this.#host, domid);
   }
 
@@ -264,22 +304,31 @@ export class CoreHost implements VmHost {
     await updateXlFile(this.#host, domid);
   }
 
+  moveNic(domid: Domid, before: VifConfig, after: VifConfig): Promise<boolean> {
+    return moveNic(this.#host, domid, before, after);
+  }
+
+  async attachPci(domid: Domid, devices: readonly PciSpec[], call: HostCall): Promise<void> {
+    await givePci(this.#host, domid, devices, call);
+  }
+
+  async detachPci(
+    domid: Domid,
+    device: { readonly address: PciAddressSpec; readonly isForced: boolean },
+    call: HostCall,
+  ): Promise<void> {
+    await takePci(this.#host, domid, device, call);
+  }
+
   async changeMedium(
     domid: Domid,
     { domain }: DomainSpec,
-    disk: VbdConfig,
-    { signal }: HostCall,
+    change: { readonly drive: VbdConfig; readonly isForced: boolean },
+    call: HostCall,
   ): Promise<void> {
-    const model = domain.build.kind === 'hvm' ? await this.#model(domid) : undefined;
-    if (model === undefined) {
-      throw new VmError('VM_NOT_SUPPORTED', {
-        message: 'Media can be changed in the emulated CD drives of HVM guests',
-        context: { what: 'changing media without a device model' },
-      });
-    }
-    const devid = diskNumber(parseDiskName(disk.vdev));
-    if (disk.target === '') await model.eject(devid, { signal });
-    else await model.insert(devid, { path: disk.target, format: disk.format ?? 'raw' }, { signal });
+    const guestType = domain.build.kind;
+    const model = guestType === 'hvm' ? await this.#model(domid) : undefined;
+    await changeMedium(this.#host, domid, { ...change, guestType }, model, call);
   }
 
   async setMemoryTarget(domid: Domid, targetKib: number): Promise<void> {
@@ -287,11 +336,33 @@ export class CoreHost implements VmHost {
   }
 
   async setOnlineVcpus(domid: Domid, count: number): Promise<void> {
-    await setOnlineVcpus(this.#host, domid, count);
+    const isHvm = (await getDomain(this.#host, domid)).guestType === 'hvm';
+    await setVcpus(this.#host, domid, count, isHvm ? await this.#model(domid) : undefined);
   }
 
   async sendTrigger(domid: Domid, trigger: Trigger): Promise<void> {
     await this.#host.hypervisor.sendTrigger(domid, trigger);
+  }
+
+  async requestPower(domid: Domid, request: 'sleep' | 'hibernate', call: HostCall): Promise<void> {
+    await requestPower(this.#host, domid, request, { ...call, model: await this.#model(domid) });
+  }
+
+  async wake(domid: Domid): Promise<void> {
+    await wake(this.#host, domid, await this.#model(domid));
+  }
+
+  followNode(path: string, listener: NodeListener): Promise<AsyncDisposable> {
+    return followNode({ store: this.#host.store, clock: this.clock }, path, listener);
+  }
+
+  async followPower(domid: Domid, tell: (acpiState: number) => void): Promise<AsyncDisposable> {
+    const model = await this.#model(domid);
+    const listening = model?.qmp.onEvent(({ name }) => {
+      if (name === 'SUSPEND') tell(ACPI_ASLEEP);
+      if (name === 'WAKEUP') tell(ACPI_AWAKE);
+    });
+    return { [Symbol.asyncDispose]: async () => listening?.[Symbol.dispose]() };
   }
 
   async acpiState(domid: Domid): Promise<number> {
@@ -313,47 +384,6 @@ export class CoreHost implements VmHost {
         cause,
       });
     }
-  }
-
-  async #placeVcpus(domid: Domid, { affinity, softAffinity }: DomainSpec): Promise<void> {
-    const hypervisor = this.#host.hypervisor;
-    for (const { vcpu, cpus } of affinity)
-      await hypervisor.setVcpuAffinity(domid, vcpu, { hard: cpus });
-    for (const { vcpu, cpus } of softAffinity)
-      await hypervisor.setVcpuAffinity(domid, vcpu, { soft: cpus });
-  }
-
-  /** Both ends of each range; Xen takes it all back with the domain. */
-  async #grantHardware(domid: Domid, { ioPorts, mmio }: DomainSpec): Promise<void> {
-    const hypervisor = this.#host.hypervisor;
-    for (const { first, last } of ioPorts) {
-      await hypervisor.setIoportPermission(
-        domid,
-        { firstPort: first, count: last - first + 1 },
-        true,
-      );
-    }
-    for (const { first, last } of mmio) {
-      const firstFrame = BigInt(first) >> PAGE_BITS;
-      const count = Number((BigInt(last) >> PAGE_BITS) - firstFrame) + 1;
-      await hypervisor.setIomemPermission(domid, { firstFrame, count }, true);
-    }
-  }
-
-  async #hasPvDrivers(domid: Domid): Promise<boolean> {
-    return (await this.#host.hypervisor.hvmParam(domid, 'callback-irq')) !== 0n;
-  }
-
-  async #pressPower(domid: Domid, request: 'halt' | 'reboot'): Promise<void> {
-    if (request === 'halt') {
-      await this.#host.hypervisor.sendTrigger(domid, 'power');
-      return;
-    }
-    throw new VmError('VM_NOT_SUPPORTED', {
-      message:
-        'The guest has no drivers that could reboot it on request; it can be rebooted by force',
-      context: { what: 'reboot without drivers' },
-    });
   }
 
   async #model(domid: Domid): Promise<DeviceModel | undefined> {

@@ -42,6 +42,12 @@ describe('what a domain is made of', () => {
     expect(build.platform).toMatchObject({ acpi: '1', acpi_s3: '1', apic: '0', pae: '0', x: 'y' });
   });
 
+  test('a drive without a medium is there where a device model has a tray', () => {
+    const drive = 'disk=:file:hdc:r:cdrom:';
+    expect(specOf(`${HVM}${drive}`).domain.disks).toMatchObject([{ vdev: 'hdc', target: '' }]);
+    expect(specOf(`${PV}${drive}`).domain.disks).toEqual([]);
+  });
+
   test('a screen: display numbers, ports, the first free one, none', () => {
     const display = (text: string) => specOf(`${HVM}display=${text}`).model.vnc;
     expect(display('vnc:port=3')).toEqual({ display: 3 });
@@ -60,10 +66,7 @@ describe('what a domain is made of', () => {
 
 describe('what cannot be given is refused, not left out', () => {
   test.each([
-    ['an encrypted disk', `${PV}disk=/d:vhd:xvda:w:disk::key-file=/key`, 'VM_NOT_SUPPORTED'],
-    ['keys of a vhd', `${PV}disk=/d:vhd:xvda:w:disk::key-dir=/keys`, 'VM_NOT_SUPPORTED'],
-    ['a temporary disk', `${PV}disk=/d:vhd:xvda:w:disk:temporary`, 'VM_NOT_SUPPORTED'],
-    ['a PCI device', `${PV}pci=0,0000:00:1b.0`, 'VM_NOT_SUPPORTED'],
+    ['a PCI device of a PVH guest', `${PV}type=pvh\npci=0,0000:00:1b.0`, 'VM_NOT_SUPPORTED'],
     ['a stub domain', `${HVM}stubdom=99999999-2222-3333-4444-555555555555`, 'VM_NOT_SUPPORTED'],
     ['no memory', 'kernel=/k', 'VM_CONFIG_INCOMPLETE'],
     ['no kernel', 'memory=64', 'VM_CONFIG_INCOMPLETE'],
@@ -71,6 +74,12 @@ describe('what cannot be given is refused, not left out', () => {
   ])('%s', (_what, text, code) => {
     expect(() => specOf(text)).toThrow(expect.objectContaining({ code }));
   });
+});
+
+test('what Xen fixes at the creation is said where it is not its own choice', () => {
+  expect(specOf(HVM).limits).toBeUndefined();
+  expect(specOf(`${HVM}hap=no\nnested=yes`).limits).toEqual({ hap: false, nestedVirt: true });
+  expect(specOf(`${PV}hap=no`).limits).toBeUndefined();
 });
 
 test('keys without effect are known for the log', () => {

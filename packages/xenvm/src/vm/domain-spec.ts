@@ -1,12 +1,13 @@
 /** From the configuration of a VM to what `@xenops/core` makes domains of. Pure. */
 import type { VbdConfig, VifConfig } from '@xenops/core/devices';
 import type { DeviceModelExtras } from '@xenops/core/dm';
-import type { BuildConfig, DomainConfig } from '@xenops/core/domain';
+import type { BuildConfig, CreateConfig, DomainConfig } from '@xenops/core/domain';
 import type { CpuPolicySpec } from '@xenops/core/hypervisor';
 import type { VmUuid } from '@xenops/core/ids';
 import { guestTypeOf } from '../config/guest-type.ts';
 import type { Nic } from '../config/nics.ts';
 import type { DiskSpec } from '../config/values/disk-line.ts';
+import type { PciSpec } from '../config/values/pci-line.ts';
 import type { NumberRange, VcpuCpus } from '../config/values/small.ts';
 import type { VmConfig } from '../config/vm-config.ts';
 import { VmError } from '../life/vm-error.ts';
@@ -18,6 +19,16 @@ export interface DomainSpec {
   readonly softAffinity: readonly VcpuCpus[];
   readonly ioPorts: readonly NumberRange[];
   readonly mmio: readonly NumberRange[];
+  /** What Xen fixes at the creation. */
+  readonly limits: CreateConfig['limits'];
+  /** Of an HVM guest: how missed ticks are delivered, and whether timers tick together. */
+  readonly timers: { readonly mode: number | undefined; readonly align: number | undefined };
+  /** Paravirtual devices besides disks and interfaces. */
+  readonly peripherals: Readonly<Record<'keyboard' | 'screen' | 'sound' | 'argo', boolean>>;
+  /** Whether it can have devices of the host, now or later: Xen makes room for that at the creation alone. */
+  readonly canHavePci: boolean;
+  /** Devices of the host. */
+  readonly pci: readonly PciSpec[];
   readonly flaskLabel?: string | undefined;
 }
 
@@ -25,6 +36,8 @@ export interface DomainSpec {
 const BRIDGE_DEFAULT = 'xenbr0';
 /** libxl's choice of Hyper-V interfaces (`HVMPV_base_freq`, `time_ref_count`, `apic_assist`, `crash_ctl`; public/hvm/params.h). */
 const VIRIDIAN_FEATURES = 0b110_0101n;
+/** The card that core's device model shows. */
+const EMULATED_CARD = 'rtl8139';
 /** A VNC port below is a display number. */
 const VNC_PORT_FIRST = 5900;
 
@@ -40,7 +53,7 @@ export function domainSpec(
       uuid,
       name: config.name ?? `vm-${uuid}`,
       build: buildConfig(config, guestType),
-      disks: config.disks.map(vbdConfig),
+      disks: config.disks.filter((disk) => hasDrive(disk, guestType)).map(vbdConfig),
       nics: nics.map((nic) => vifConfig(nic, guestType === 'hvm')),
     },
     model: modelExtras(config),
@@ -48,18 +61,24 @@ export function domainSpec(
     softAffinity: config.softAffinity,
     ioPorts: config.ioPorts,
     mmio: config.mmio,
+    limits: guestType === 'pv' ? undefined : creationLimits(config),
+    timers: { mode: config.timerMode, align: config.vptAlign },
+    peripherals: {
+      keyboard: config.vkbd,
+      screen: config.vfb,
+      sound: config.vsnd,
+      argo: config.v4v,
+    },
+    canHavePci: config.passthrough || config.pci.length > 0,
+    pci: config.pci,
     flaskLabel: config.flaskLabel,
   };
 }
 
-/** Keys whose absence would make another VM than the one that is meant: one without its disk, or with its data in clear. */
-function assertSupported({ disks, pci, stubdom, vtpmInstance }: VmConfig): void {
+/** Keys whose absence would make another VM than the one that is meant. */
+function assertSupported({ pci, stubdom, vtpmInstance, ...config }: VmConfig): void {
   const cannot = [
-    ...disks.flatMap(({ vdev, crypt, keyFolders, snapshot }) => [
-      ...(crypt === undefined && keyFolders === undefined ? [] : [`encryption of disk ${vdev}`]),
-      ...(snapshot === 'none' ? [] : [`snapshots of disk ${vdev}`]),
-    ]),
-    ...(pci.length === 0 ? [] : ['PCI devices']),
+    ...(pci.length > 0 && guestTypeOf(config) === 'pvh' ? ['PCI devices in a PVH guest'] : []),
     ...(stubdom === undefined ? [] : ['device models in stub domains']),
     ...(vtpmInstance === undefined ? [] : ['a TPM']),
   ];
@@ -78,22 +97,26 @@ export function ignoredKeys(config: VmConfig): readonly string[] {
     'acpi-pt': config.acpiPassThrough,
     'smbios-oem-types-pt': config.smbiosOemTypes.length > 0,
     'cores-per-socket': config.coresPerSocket !== undefined,
-    'disable-migrate': config.disableMigrate,
     sound: config.sound !== undefined,
+    'nic (model)': config.nics.some(({ model }) => model !== '' && model !== EMULATED_CARD),
     'extra-hvm': config.extraHvm.length > 0,
     'cdrom-pt': config.cdromPassThrough !== undefined,
     'power-management': config.powerManagement !== 0,
     'oem-features': config.oemFeatures !== 0,
     'inject-sci': config.injectSci !== 0,
-    'timer-mode': config.timerMode !== undefined,
-    'vpt-align': config.vptAlign !== undefined,
     'diskinfo-pt': config.diskInfoPassThrough,
-    vkbd: config.vkbd,
-    vfb: config.vfb,
-    vsnd: config.vsnd,
-    v4v: config.v4v,
+    'pci (msitranslate, power_mgmt, guest_slot, vdevfn)': config.pci.some(
+      ({ msitranslate, powerManagement, guestSlot, vdevfn }) =>
+        (msitranslate ?? powerManagement ?? guestSlot ?? vdevfn) !== undefined,
+    ),
   };
   return Object.keys(set).filter((name) => set[name] === true);
+}
+
+/** Xen's own choice unless the configuration says otherwise. */
+function creationLimits({ hap, nested }: VmConfig): CreateConfig['limits'] {
+  if (hap && !nested) return undefined;
+  return { ...(hap ? {} : { hap }), ...(nested ? { nestedVirt: true } : {}) };
 }
 
 function buildConfig(config: VmConfig, kind: BuildConfig['kind']): BuildConfig {
@@ -176,6 +199,11 @@ function platformNodes(
 
 function pairs(list: VmConfig['platform']): Readonly<Record<string, string>> {
   return Object.fromEntries(list.map(({ key, value = '' }) => [key, value]));
+}
+
+/** A drive without a medium is nothing to a guest without a device model: it comes with its first medium. */
+function hasDrive({ target }: DiskSpec, guestType: BuildConfig['kind']): boolean {
+  return guestType === 'hvm' || target !== '';
 }
 
 /** A disk as core has it. */

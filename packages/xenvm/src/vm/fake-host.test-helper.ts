@@ -36,6 +36,10 @@ export class World {
   readonly domains: Map<Domid, FakeDomain> = new Map<Domid, FakeDomain>();
   readonly records: Map<VmUuid, VmRecord> = new Map<VmUuid, VmRecord>();
   readonly images: Set<string> = new Set<string>();
+  /** What the guest has changed on a disk whose changes last for a boot. */
+  session: 'none' | 'live' | 'kept' = 'none';
+  /** Whether a guest from an image must find it. */
+  needsSession = false;
   #next = 1;
 
   create(): Domid {
@@ -112,6 +116,8 @@ export class FakeSide {
       startTimer: () => ({ [Symbol.dispose]: () => undefined }),
     };
     const nothing = (): Promise<void> => Promise.resolve();
+    const unfollowed = (): Promise<AsyncDisposable> =>
+      Promise.resolve({ [Symbol.asyncDispose]: nothing });
     return {
       clock,
       findDomain: () => this.act('find', find),
@@ -141,9 +147,29 @@ export class FakeSide {
       resume: (id) => at('resume', () => void (world.get(id).end = undefined)),
       destroyDomain: (id) => at('destroy', () => void world.domains.delete(id)),
       removeFile: (path) => at('remove', () => void world.images.delete(path)),
+      removeDrafts: nothing,
       attachDisk: nothing,
       attachNic: nothing,
       detachDevice: nothing,
+      prepareDisks: (_uuid, disks, { isRestored }) =>
+        this.act('prepare', () => {
+          if (isRestored && world.needsSession && world.session !== 'kept')
+            throw new Error('The session fails: it is lost');
+          if (world.session === 'none') world.session = 'live';
+          return disks;
+        }),
+      markDisksRunning: () => at('mark', () => void (world.session = 'live')),
+      releaseDisks: (_uuid, { isKept }) =>
+        at('give back', () => {
+          if (world.session === 'live') world.session = isKept ? 'kept' : 'none';
+        }),
+      moveNic: () => Promise.resolve(true),
+      attachPci: nothing,
+      detachPci: nothing,
+      requestPower: nothing,
+      wake: nothing,
+      followNode: unfollowed,
+      followPower: unfollowed,
       changeMedium: nothing,
       setMemoryTarget: nothing,
       setOnlineVcpus: nothing,

@@ -11,24 +11,31 @@ export type StepAction =
   | { readonly kind: 'create' }
   | { readonly kind: 'build' }
   | { readonly kind: 'restore'; readonly imagePath: string }
-  | { readonly kind: 'attach-devices' }
+  /** The disks are made ready and all devices attached; a guest from an image must find the disks that it had. */
+  | { readonly kind: 'attach-devices'; readonly isRestored?: true }
+  /** The device model, and the PCI devices that it shows the guest. */
   | { readonly kind: 'start-model' }
   | { readonly kind: 'unpause' }
   | { readonly kind: 'pause' }
   | { readonly kind: 'request'; readonly request: 'halt' | 'reboot' }
   | { readonly kind: 'wait-for-end'; readonly request: 'halt' | 'reboot' }
+  /** The guest's drivers put it to sleep (S3), or write it to its own disk and power off (S4). */
+  | { readonly kind: 'request-power'; readonly request: 'sleep' | 'hibernate' }
   | {
       readonly kind: 'save';
       readonly imagePath: string;
       readonly isLive: boolean;
       readonly isKept: boolean;
     }
+  /** The domain, and what is held for its disks. */
   | { readonly kind: 'destroy' }
   | { readonly kind: 'remove-image'; readonly imagePath: string };
 
 export interface Step {
   readonly action: StepAction;
   readonly stage: StageName;
+  /** In place of the stage's. */
+  readonly timeoutMs?: number;
   /** Told before it is begun, and after it is done. */
   readonly before?: LifeEvent;
   readonly after?: LifeEvent;
@@ -57,7 +64,14 @@ function bringUp(fill: StepAction, { isPaused }: { readonly isPaused: boolean })
   return [
     { action: { kind: 'create' }, stage: 'create', before: 'create', ...MAKE },
     { action: fill, stage: fill.kind === 'restore' ? 'restore' : 'build', after: 'built', ...MAKE },
-    { action: { kind: 'attach-devices' }, stage: 'devices', ...MAKE },
+    {
+      action: {
+        kind: 'attach-devices',
+        ...(fill.kind === 'restore' ? { isRestored: true } : {}),
+      },
+      stage: 'disks',
+      ...MAKE,
+    },
     { action: { kind: 'start-model' }, stage: 'device-model', after: 'attached', ...MAKE },
     ...(isPaused
       ? []
@@ -105,7 +119,8 @@ export function planRestore({
   return { name: 'restore', steps: isDeleted ? [...steps, remove] : steps };
 }
 
-const destroyStep = (after: LifeEvent | undefined): Step => ({
+/** The end of a domain. */
+export const destroyStep = (after: LifeEvent | undefined): Step => ({
   action: { kind: 'destroy' },
   stage: 'destroy',
   recovery: 'finish',
@@ -133,6 +148,37 @@ export function planHalt({ isPaused }: { readonly isPaused: boolean }): Plan {
         recovery: 'look',
       },
       { action: { kind: 'wait-for-end', request: 'halt' }, stage: 'shut-down', recovery: 'look' },
+      destroyStep('gone'),
+    ],
+  };
+}
+
+/** Has the guest sleep; its domain stays. */
+export function planSleep({ timeoutMs }: { readonly timeoutMs: number }): Plan {
+  return {
+    name: 's3suspend',
+    steps: [
+      {
+        action: { kind: 'request-power', request: 'sleep' },
+        stage: 'suspend',
+        timeoutMs,
+        recovery: 'look',
+      },
+    ],
+  };
+}
+
+/** Has the guest hibernate and takes its domain away. */
+export function planHibernate({ timeoutMs }: { readonly timeoutMs: number }): Plan {
+  return {
+    name: 's4suspend',
+    steps: [
+      {
+        action: { kind: 'request-power', request: 'hibernate' },
+        stage: 'suspend',
+        timeoutMs,
+        recovery: 'look',
+      },
       destroyStep('gone'),
     ],
   };

@@ -1,7 +1,6 @@
 /** Where the daemon gets its VMs from: their files, this host, and its events. */
 import { readFile } from 'node:fs/promises';
 import { randomMac } from '@xenops/core/devices';
-import { HostEvents } from '@xenops/core/events';
 import type { Host } from '@xenops/core/host';
 import { vmUuid, type VmUuid } from '@xenops/core/ids';
 import { defaultConfig, parseConfig, type VmConfig } from '../config/index.ts';
@@ -13,34 +12,43 @@ import type { TaskCalls, TaskName } from '../tasks/task-calls.ts';
 import { TASKS } from '../tasks/task-table.ts';
 import type { TaskArguments, TaskCall, TaskOutcome } from '../rpc/vm-port.ts';
 import { CoreHost } from './core-host.ts';
+import { HostChanges } from './host-changes.ts';
 import { planRestore, planStart } from './plan.ts';
-import {
-  readConfigFile,
-  TASK_HANDLERS,
-  type TaskHandlers,
-  type TaskSurroundings,
-} from './task-handlers.ts';
+import { readConfigFile } from './config-file.ts';
+import { TASK_HANDLERS, type TaskHandlers, type TaskSurroundings } from './task-handlers.ts';
+import { takeTurns, Turns } from './take-turns.ts';
 import { Vm } from './vm.ts';
 import { XenstoreVmStore } from './xenstore-vm-store.ts';
 
-/** Opens the events of the host; disposing closes them and leaves the host open. */
+/** Follows the events of the host; disposing ends that and leaves the host open. */
 export async function openVmProvider(host: Host): Promise<VmProvider> {
-  const events = await HostEvents.open(host, { devices: false });
-  return new CoreVmProvider(host, events);
+  const vms = new Map<VmUuid, Vm>();
+  // Events name the domain; which VM that is, and what became of it, is looked up when its turn comes.
+  const changes = await HostChanges.open(host, {
+    onEnd: (uuid) => vms.get(uuid)?.noteChange(),
+    onClock: (uuid, offsetSeconds) => vms.get(uuid)?.noteClock(offsetSeconds),
+    onResync: () => {
+      for (const vm of vms.values()) vm.noteChange();
+    },
+    onFailure: (error) => {
+      for (const { logger } of vms.values())
+        logger.log('error', 'The events of the host broke off; they are asked for again', error);
+    },
+  });
+  return new CoreVmProvider(host, vms, changes);
 }
 
 class CoreVmProvider implements VmProvider {
   readonly #host: Host;
-  readonly #port: CoreHost;
-  readonly #events: HostEvents;
-  readonly #vms = new Map<VmUuid, Vm>();
-  readonly #following: Promise<void>;
+  readonly #vms: Map<VmUuid, Vm>;
+  readonly #changes: HostChanges;
+  readonly #turns: Turns;
 
-  constructor(host: Host, events: HostEvents) {
+  constructor(host: Host, vms: Map<VmUuid, Vm>, changes: HostChanges) {
     this.#host = host;
-    this.#port = new CoreHost(host);
-    this.#events = events;
-    this.#following = this.#follow();
+    this.#vms = vms;
+    this.#changes = changes;
+    this.#turns = new Turns(host.services.clock);
   }
 
   async findUuid(configPath: string): Promise<string | undefined> {
@@ -59,10 +67,14 @@ class CoreVmProvider implements VmProvider {
     const configInForce = ({ notify }: VmConfig): void =>
       setNotifyTargets(notify === undefined ? [] : [notify]);
     configInForce(config);
+    // Its own connection: a guest that stalls it stalls no other VM.
+    const ownStore = await this.#host.openStore?.();
+    const store = takeTurns(ownStore ?? this.#host.store, this.#turns);
+    const host: Host = { ...this.#host, store };
     const vm = new Vm(
       {
-        ...{ uuid, host: this.#port, randomMac, configInForce },
-        store: new XenstoreVmStore(this.#host.store),
+        ...{ uuid, host: new CoreHost(host), randomMac, configInForce },
+        store: new XenstoreVmStore(store),
         events: options.events,
         notifier: options.notifier,
         logger: options.logger,
@@ -71,29 +83,15 @@ class CoreVmProvider implements VmProvider {
       config,
     );
     this.#vms.set(uuid, vm);
-    return new CoreVmService(vm, options, () => this.#vms.delete(uuid));
+    return new CoreVmService(vm, options, async () => {
+      this.#vms.delete(uuid);
+      await vm[Symbol.asyncDispose]();
+      await ownStore?.[Symbol.asyncDispose]();
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#events[Symbol.asyncDispose]();
-    await this.#following;
-  }
-
-  /** Events name the domain; which VM that is, and what became of it, is looked up when its turn comes. */
-  async #follow(): Promise<void> {
-    for await (const event of this.#events) {
-      switch (event.kind) {
-        case 'shutdown':
-        case 'released':
-          this.#vms.get(event.uuid)?.noteChange();
-          break;
-        case 'resync':
-          for (const vm of this.#vms.values()) vm.noteChange();
-          break;
-        default:
-          break;
-      }
-    }
+    await this.#changes[Symbol.asyncDispose]();
   }
 }
 
@@ -121,12 +119,12 @@ class CoreVmService implements VmService {
   readonly events: OpenVmOptions['events'];
   readonly #vm: Vm;
   readonly #options: OpenVmOptions;
-  readonly #forget: () => void;
+  readonly #end: () => Promise<void>;
 
-  constructor(vm: Vm, options: OpenVmOptions, forget: () => void) {
+  constructor(vm: Vm, options: OpenVmOptions, end: () => Promise<void>) {
     this.#vm = vm;
     this.#options = options;
-    this.#forget = forget;
+    this.#end = end;
     this.events = options.events;
   }
 
@@ -176,8 +174,7 @@ class CoreVmService implements VmService {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#forget();
-    await this.#vm[Symbol.asyncDispose]();
+    await this.#end();
   }
 
   async #run<Name extends TaskName>(

@@ -1,20 +1,27 @@
 /** VMs on an embedded host in this process, through the same provider that the daemon has. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Clock, Host } from '@xenops/core/host';
 import { hasCode } from '@xenops/core/errors';
+import { listTree } from '@xenops/core/xenstore';
 import type { OpenVmOptions, VmProvider, VmService } from '../daemon/vm-service.ts';
 import { EventLog } from '../notify/event-log.ts';
 import { Notifier } from '../notify/notifier.ts';
 import type { TaskArguments, TaskOutcome } from '../rpc/vm-port.ts';
+import type { PciSysfs } from '@xenops/core/pci';
 import { openVmProvider } from './provider.ts';
 
 export const UUID = '11111111-2222-3333-4444-555555555555';
 
 /** What of `@xenops/sim` is used here; this package does not depend on it. */
 interface Sim {
-  createSimHost(options: { readonly clock?: Clock; readonly memoryKib?: number }): Promise<
+  createSimHost(options: {
+    readonly clock?: Clock;
+    readonly memoryKib?: number;
+    readonly hasIommu?: boolean;
+    readonly pci?: readonly { readonly address: string }[];
+  }): Promise<
     Omit<Host, 'uri'> & {
       readonly control: {
         readonly machine: { addBridge(name: string): void; readonly disks: Map<string, unknown> };
@@ -24,6 +31,8 @@ interface Sim {
   simulatedKernel(): Buffer;
 }
 const SIM = '@xenops/sim';
+/** Folders that stay empty when the last domain goes. */
+const MAY_STAY = /^\/(libxl|vm|xenops|xenops\/vm|local\/domain\/0\/backend(\/(vbd|vif|console))?)$/;
 
 /** A monitor of one VM, and what it told. */
 export interface Monitor extends AsyncDisposable {
@@ -33,6 +42,8 @@ export interface Monitor extends AsyncDisposable {
   task(name: string, args?: TaskArguments): Promise<string>;
   /** Resolves when this state has been told of after the call of `reached`. */
   reached(state: string): Promise<void>;
+  /** The same for any message. */
+  hears(message: string): Promise<void>;
 }
 
 export class SimBench implements AsyncDisposable {
@@ -46,11 +57,21 @@ export class SimBench implements AsyncDisposable {
     this.#dispose = dispose;
   }
 
-  static async open(): Promise<SimBench> {
+  /** `pci`: devices of the host, by address, and its kernel's view of them. */
+  static async open({
+    pci,
+  }: {
+    readonly pci?: { readonly addresses: readonly string[]; readonly sysfs: PciSysfs };
+  } = {}): Promise<SimBench> {
     const sim = (await import(SIM)) as Sim;
     const folder = await mkdtemp(path.join(os.tmpdir(), 'xenvm-test-'));
     await writeFile(path.join(folder, 'kernel'), sim.simulatedKernel());
-    const opened = await sim.createSimHost({ memoryKib: 4_194_304 });
+    const opened = await sim.createSimHost({
+      memoryKib: 4_194_304,
+      ...(pci === undefined
+        ? {}
+        : { hasIommu: true, pci: pci.addresses.map((address) => ({ address })) }),
+    });
     opened.control.machine.addBridge('xenbr0');
     opened.control.machine.addBridge('xenbr1');
     for (const name of ['a', 'b']) {
@@ -65,6 +86,7 @@ export class SimBench implements AsyncDisposable {
       hypervisor: opened.hypervisor,
       store: opened.store,
       services: { ...opened.services, runFolder: folder, stateFolder: folder },
+      ...(pci === undefined ? {} : { pci: pci.sysfs }),
       ...(opened.hotplug === undefined ? {} : { hotplug: opened.hotplug }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
@@ -79,13 +101,14 @@ export class SimBench implements AsyncDisposable {
   }
 
   /** Monitors a VM with these lines besides kernel and memory, and does what `startup` says (nothing unless said). */
-  async monitor(lines = ''): Promise<Monitor> {
-    const configPath = this.path('vm.cfg');
-    const base = `memory=64\nkernel=${this.path('kernel')}\nname=test\n`;
+  async monitor(lines = '', uuid: string = UUID): Promise<Monitor> {
+    const configPath = this.path(`${uuid}.cfg`);
+    const base = `kernel=${this.path('kernel')}\nname=test-${uuid.slice(0, 8)}\n`;
+    const memory = /^memory=/m.test(lines) ? '' : 'memory=64\n';
     const startup = /^startup/m.test(lines) ? '' : 'startup=shutdown\n';
-    await writeFile(configPath, `${base}${startup}${lines}\n`);
+    await writeFile(configPath, `${base}${memory}${startup}${lines}\n`);
     const provider = await openVmProvider(this.host);
-    return openMonitor(provider, configPath);
+    return openMonitor(provider, configPath, uuid);
   }
 
   /** How many domains there are besides Dom0, and what we keep in xenstore. */
@@ -98,16 +121,31 @@ export class SimBench implements AsyncDisposable {
     return { domains, records };
   }
 
+  /** Everything that an operation could leave behind: nodes of xenstore, domains, memory, files of ours. */
+  async fingerprint(): Promise<unknown> {
+    const { hypervisor, store } = this.host;
+    return {
+      nodes: [...(await listTree(store, '/')).keys()].filter((path) => !MAY_STAY.test(path)),
+      domains: (await hypervisor.listDomains()).map(({ domid }) => domid),
+      freeMemoryKib: (await hypervisor.physInfo()).freeMemoryKib,
+      files: await readdir(this.folder),
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#dispose();
   }
 }
 
-async function openMonitor(provider: VmProvider, configPath: string): Promise<Monitor> {
+async function openMonitor(
+  provider: VmProvider,
+  configPath: string,
+  uuid: string,
+): Promise<Monitor> {
   const told: string[] = [];
   const events = new EventLog('test');
   const waiting = new Set<{ readonly message: string; readonly resolve: () => void }>();
-  const notifier = new Notifier(UUID, events);
+  const notifier = new Notifier(uuid, events);
   notifier.setTransports([
     {
       droppedCount: 0,
@@ -124,10 +162,12 @@ async function openMonitor(provider: VmProvider, configPath: string): Promise<Mo
   ]);
   const logger: OpenVmOptions['logger'] = { log: () => undefined, child: () => logger };
   const vm = await provider.openVm({
-    ...{ uuid: UUID, configPath, isStrict: true, events, notifier, logger },
+    ...{ uuid, configPath, isStrict: true, events, notifier, logger },
     setNotifyTargets: () => undefined,
     requestQuit: () => undefined,
   });
+  const hears = (message: string): Promise<void> =>
+    new Promise((resolve) => void waiting.add({ message, resolve }));
   const signal = new AbortController().signal;
   await vm.startUp(signal);
   return {
@@ -140,8 +180,8 @@ async function openMonitor(provider: VmProvider, configPath: string): Promise<Mo
       });
       return outcome.text ?? 'ok';
     },
-    reached: (state) =>
-      new Promise((resolve) => void waiting.add({ message: `vm:state:${state}`, resolve })),
+    reached: (state) => hears(`vm:state:${state}`),
+    hears,
     async [Symbol.asyncDispose]() {
       await vm[Symbol.asyncDispose]();
       await provider[Symbol.asyncDispose]();

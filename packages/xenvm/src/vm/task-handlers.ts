@@ -1,34 +1,31 @@
 /** What each task of the table does. One function a task; the compiler sees that none is missing. */
-import { readFile } from 'node:fs/promises';
-import { ConfigError } from '@xenops/core/errors';
 import { TRIGGERS } from '@xenops/core/hypervisor';
+import { domid as domidOf } from '@xenops/core/ids';
 import { kibFromMib } from '@xenops/core/units';
-import {
-  configToJson,
-  getField,
-  parseConfig,
-  refusing,
-  renderProblem,
-  setField,
-  type VmConfig,
-} from '../config/index.ts';
-import { changedKeys, pendingConfig, stageConfig } from '../life/config-slots.ts';
+import { configToJson, getField, setField } from '../config/index.ts';
+import { pendingConfig, stageConfig } from '../life/config-slots.ts';
 import { publishedState } from '../life/states.ts';
 import { VmError } from '../life/vm-error.ts';
-import type { JsonObject } from '../rpc/json-text-codec.ts';
 import type { TaskOutcome } from '../rpc/vm-port.ts';
 import { helpText } from '../tasks/arguments.ts';
 import type { TaskCalls } from '../tasks/task-calls.ts';
+import { readConfigFile } from './config-file.ts';
+import { runDeviceCommand } from './device-command.ts';
+import { addDevice, changeMedium, isAlive, removeDisk, removePci } from './device-tasks.ts';
+import { changeBackend, removeNic, switchNetwork } from './nic-tasks.ts';
 import {
-  addDevice,
-  changeMedium,
-  isAlive,
-  removeDisk,
-  removeNic,
-  replaceNic,
-} from './device-tasks.ts';
-import { planDestroy, planHalt, planReboot, planRestore, planSave, planStart } from './plan.ts';
-import { deviceLines, diskLines, isSamePci, nicTable, pciTable } from './vm-lists.ts';
+  planDestroy,
+  planHalt,
+  planHibernate,
+  planReboot,
+  planRestore,
+  planSave,
+  planSleep,
+  planStart,
+} from './plan.ts';
+import { POWER } from './vm-facts.ts';
+import { infoOf } from './vm-info.ts';
+import { diskLines, isSamePci, nicTable, pciTable } from './vm-lists.ts';
 import type { Operation, Vm } from './vm.ts';
 
 /** What tasks need besides the VM. */
@@ -46,9 +43,6 @@ type Handler<Args> = (
 export type TaskHandlers = { readonly [Name in keyof TaskCalls]: Handler<TaskCalls[Name]> };
 
 const OK: TaskOutcome = {};
-
-/** ACPI sleep states as `get-acpi-state` tells them. */
-const ACPI_OFF = 5;
 
 export const TASK_HANDLERS: TaskHandlers = {
   async quit(_vm, _args, { requestQuit }) {
@@ -84,16 +78,18 @@ export const TASK_HANDLERS: TaskHandlers = {
   },
   async suspend(vm, { live, file }, context) {
     assertPath(file);
+    assertSavable(vm);
     await vm.command(
       planSave({ imagePath: file, isLive: live, isKept: false, isPaused: isStopped(vm) }),
       context,
     );
     return OK;
   },
-  async checkpoint(vm, { file }, context) {
+  async checkpoint(vm, { file, live }, context) {
     assertPath(file);
+    assertSavable(vm);
     await vm.command(
-      planSave({ imagePath: file, isLive: false, isKept: true, isPaused: isStopped(vm) }),
+      planSave({ imagePath: file, isLive: live, isKept: true, isPaused: isStopped(vm) }),
       context,
     );
     return OK;
@@ -103,15 +99,24 @@ export const TASK_HANDLERS: TaskHandlers = {
     await vm.command(planRestore({ imagePath: file, isPaused: paused, isDeleted }), context);
     return OK;
   },
-  s3suspend: async () => cannot('send a guest to sleep'),
-  s4suspend: async () => cannot('have a guest hibernate'),
+  async s3suspend(vm, { timeout }, context) {
+    assertHasPower(vm);
+    await vm.runPlan(planSleep({ timeoutMs: timeout * 1000 }), context);
+    return OK;
+  },
+  async s4suspend(vm, { timeout }, context) {
+    assertHasPower(vm);
+    await vm.command(planHibernate({ timeoutMs: timeout * 1000 }), context);
+    return OK;
+  },
   'get-domid': async (vm) => ({ text: String(vm.domid ?? -1) }),
   'get-stubdomid': async () => ({ text: '-1' }),
   'get-status': async (vm) => ({ text: publishedState(vm.state) }),
   async 'get-acpi-state'(vm) {
-    const { domid } = vm;
-    const state =
-      domid === undefined ? ACPI_OFF : await vm.host.acpiState(domid).catch(() => ACPI_OFF);
+    const { domid, facts } = vm;
+    if (domid === undefined)
+      return { text: String(facts.powerState === POWER.hibernated ? POWER.hibernated : POWER.off) };
+    const state = await vm.host.acpiState(domid).catch(() => POWER.off);
     return { text: String(state) };
   },
   async 'get-vnc'(vm) {
@@ -143,11 +148,16 @@ export const TASK_HANDLERS: TaskHandlers = {
         context: { task: 'trigger', argument: 'params' },
       });
     }
-    if (trigger === 's3resume') assertCanWake(vm);
-    await vm.host.sendTrigger(vm.getDomid(), trigger);
+    if (trigger !== 's3resume') {
+      await vm.host.sendTrigger(vm.getDomid(), trigger);
+      return OK;
+    }
+    assertCanWake(vm);
+    await vm.host.wake(vm.getDomid());
+    vm.facts.setPower(POWER.awake);
     return OK;
   },
-  device: (vm, args, context) => device(vm, args, context),
+  device: runDeviceCommand,
   get: async (vm, { field }) => ({ text: getField(pendingConfig(vm.config), field) }),
   async set(vm, { field, value }) {
     vm.setConfig(stageConfig(vm.config, setField(pendingConfig(vm.config), field, value)));
@@ -180,52 +190,42 @@ export const TASK_HANDLERS: TaskHandlers = {
   },
   'nic-list': async (vm) => ({ text: nicTable(vm.nics) }),
   async 'pci-add'(vm, args, context) {
-    const { id, domain, bus, slot, func, bind, msitranslate, power_mgmt: power } = args;
+    const { id, domain, bus, slot, func, bind, now: isNow, msitranslate, power_mgmt: power } = args;
     const hex = [domain, bus, slot].map((part) => part.toString(16)).join(':');
     const options = [
       ...(msitranslate === undefined ? [] : [`msitranslate=${Number(msitranslate)}`]),
       ...(power === undefined ? [] : [`power_mgmt=${Number(power)}`]),
     ];
     const line = [String(id), ...(bind ? ['bind'] : []), `${hex}.${func}`, ...options].join(',');
-    await addDevice(vm, { key: 'pci', line, isNow: false }, context);
+    await addDevice(vm, { key: 'pci', line, isNow }, context);
     return OK;
   },
-  async 'pci-del'(vm, { domain, bus, slot, func }) {
-    const next = pendingConfig(vm.config);
-    const pci = next.pci.filter(
-      ({ address }) => !isSamePci(address, { segment: domain, bus, slot, func }),
-    );
-    if (pci.length === next.pci.length) {
-      throw new VmError('VM_NO_DEVICE', { message: 'The VM has no such PCI device' });
-    }
-    vm.setConfig(stageConfig(vm.config, { ...next, pci }));
+  async 'pci-del'(vm, { domain: segment, bus, slot, func, forced: isForced }, context) {
+    const wanted = { segment, bus, slot, func };
+    const isSame = ({ address }: { readonly address: typeof wanted }): boolean =>
+      isSamePci(address, wanted);
+    await removePci(vm, { isSame, isForced }, context);
     return OK;
   },
   'pci-list': async (vm) => ({ text: pciTable(vm.config.current) }),
-  async 'cd-eject'(vm, { virtpath }, context) {
-    await changeMedium(vm, { vdev: virtpath, target: '', type: 'file' }, context);
+  async 'cd-eject'(vm, { virtpath: vdev, forced: isForced }, context) {
+    await changeMedium(vm, { vdev, target: '', type: 'file', isForced }, context);
     return OK;
   },
-  async 'cd-insert-file'(vm, { virtpath, physpath }, context) {
-    await changeMedium(vm, { vdev: virtpath, target: physpath, type: 'file' }, context);
+  async 'cd-insert-file'(vm, { virtpath: vdev, physpath: target, forced: isForced }, context) {
+    await changeMedium(vm, { vdev, target, type: 'file', isForced }, context);
     return OK;
   },
-  async 'cd-insert-real'(vm, { virtpath, physpath }, context) {
-    await changeMedium(vm, { vdev: virtpath, target: physpath, type: 'phy' }, context);
+  async 'cd-insert-real'(vm, { virtpath: vdev, physpath: target, forced: isForced }, context) {
+    await changeMedium(vm, { vdev, target, type: 'phy', isForced }, context);
     return OK;
   },
   async 'nic-network-switch'(vm, { id, network }, context) {
-    await replaceNic(
-      vm,
-      id,
-      network.includes('/') ? { network } : { network: '', bridge: network },
-      context,
-    );
+    await switchNetwork(vm, id, network, context);
     return OK;
   },
   async 'set-nic-backend-dom'(vm, { id, domid }, context) {
-    const { backendDomid } = parseConfig(`nic=backend-domid=${domid}`).config.nics[0] ?? {};
-    if (backendDomid !== undefined) await replaceNic(vm, id, { backendDomid }, context);
+    await changeBackend(vm, id, domidOf(domid), context);
     return OK;
   },
   async 'set-mem-target'(vm, { mb }) {
@@ -251,74 +251,8 @@ export const TASK_HANDLERS: TaskHandlers = {
   help: async () => ({ text: helpText() }),
 };
 
-export interface ReadConfigOptions {
-  readonly isStrict: boolean;
-  /** Takes each problem that does not refuse the file. */
-  readonly onWarning?: ((text: string) => void) | undefined;
-}
-
-/** Reads a file. Rejects with CONFIG_BAD_VALUE, which names every problem, when it cannot be taken. */
-export async function readConfigFile(
-  path: string,
-  { isStrict, onWarning = () => undefined }: ReadConfigOptions,
-): Promise<VmConfig> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ConfigError('CONFIG_BAD_VALUE', {
-      message: `The configuration ${path} cannot be read`,
-      context: { path },
-      cause,
-    });
-  });
-  const { config, problems } = parseConfig(text);
-  const fatal = refusing(problems, isStrict ? 'strict' : 'normal');
-  const tell = fatal.length === 0 ? problems : fatal;
-  const told = tell.map((problem) => renderProblem(problem, path));
-  if (fatal.length > 0) {
-    throw new ConfigError('CONFIG_BAD_VALUE', {
-      message: told.join('\n'),
-      context: { path, problems: fatal.length },
-    });
-  }
-  told.forEach(onWarning);
-  return config;
-}
-
 /** The guest is there and does not run. */
 const isStopped = (vm: Vm): boolean => vm.state === 'paused' || vm.state === 'created';
-
-async function device(
-  vm: Vm,
-  { type, cmd, extra }: TaskCalls['device'],
-  operation: Operation,
-): Promise<TaskOutcome> {
-  const kinds = { disk: 'disk', vbd: 'disk', nic: 'nic', vif: 'nic', pci: 'pci' } as const;
-  const kind = Object.entries(kinds).find(([name]) => name === type)?.[1];
-  if (kind === undefined) throw badDevice(`device type unknown: ${type.slice(0, 64)}`);
-  const [what = ''] = extra;
-  switch (cmd) {
-    case 'list':
-      return { text: deviceLines(kind, vm.config.current, vm.nics) };
-    case 'add':
-      await addDevice(vm, { key: kind, line: what, isNow: kind !== 'pci' }, operation);
-      return OK;
-    case 'del':
-    case 'rm':
-      if (kind === 'disk') await removeDisk(vm, { vdev: what, isForced: false }, operation);
-      else if (kind === 'nic' && /^\d{1,2}$/.test(what))
-        await removeNic(vm, { devid: Number(what), isForced: false }, operation);
-      else
-        throw badDevice(
-          `${type} ${cmd}: ${JSON.stringify(what.slice(0, 64))} is no device that can be removed here`,
-        );
-      return OK;
-    default:
-      throw badDevice(`device subcommand unknown: ${cmd.slice(0, 64)}`);
-  }
-}
-
-function badDevice(message: string): VmError {
-  return new VmError('TASK_ARGUMENT_INVALID', { message, context: { task: 'device' } });
-}
 
 function assertCanWake(vm: Vm): void {
   const why =
@@ -339,34 +273,19 @@ function assertPath(file: string): void {
   });
 }
 
-function cannot(what: string): never {
+/** Sleep and hibernation are ACPI's, which only a guest with firmware has. */
+function assertHasPower(vm: Vm): void {
+  if (vm.spec().domain.build.kind === 'hvm') return;
   throw new VmError('VM_NOT_SUPPORTED', {
-    message: `This monitor cannot ${what}`,
-    context: { what },
+    message: 'Only an HVM guest can sleep or hibernate',
+    context: { what: 'ACPI power states' },
   });
 }
 
-async function infoOf(vm: Vm): Promise<JsonObject> {
-  const found = vm.domid === undefined ? undefined : await vm.host.findDomain(vm.uuid, vm.domid);
-  const { current } = vm.config;
-  return {
-    uuid: vm.uuid,
-    name: current.name ?? null,
-    state: publishedState(vm.state),
-    detail: vm.detail ?? null,
-    domid: vm.domid ?? null,
-    startedAtMs: vm.startedAtMs ?? null,
-    memoryKib: found?.memoryKib ?? null,
-    onlineVcpus: found?.onlineVcpus ?? null,
-    operations: [...vm.queue.names],
-    changedKeys: [...changedKeys(vm.config)],
-    disks: current.disks.map(({ vdev, target, type, readOnly, isCdrom }) => ({
-      vdev,
-      target,
-      type,
-      readOnly,
-      isCdrom,
-    })),
-    nics: vm.nics.map(({ devid, mac, bridge, network }) => ({ devid, mac, bridge, network })),
-  };
+function assertSavable(vm: Vm): void {
+  if (!vm.config.current.disableMigrate) return;
+  throw new VmError('VM_NOT_SUPPORTED', {
+    message: 'The configuration forbids to save this VM (disable-migrate)',
+    context: { what: 'images', key: 'disable-migrate' },
+  });
 }

@@ -1,10 +1,9 @@
 /** Records in xenstore, below a folder that Dom0 alone can read: they live as long as the domains do. */
 import { DOM0, type VmUuid } from '@xenops/core/ids';
 import { listChildren, ownedBy, type XenStore } from '@xenops/core/xenstore';
+import { VM_RECORDS_PATH, vmRecordPath } from '@xenops/core/xenstore/path';
 import type { VmRecord, VmStore } from './vm-store.ts';
 
-/** Where records are. */
-const ROOT = '/xenops/vm';
 /** Part of a text that fits in one message to xenstored (XENSTORE_PAYLOAD_MAX) beside its path. */
 const CHUNK_BYTES = 3072;
 /** Layout of the records; one of another version is not read. */
@@ -19,8 +18,8 @@ export class XenstoreVmStore implements VmStore {
 
   async load(uuid: VmUuid): Promise<VmRecord | undefined> {
     const chunks = await this.#store.transaction(async (tree) => {
-      const names = await listChildren(tree, `${ROOT}/${uuid}`);
-      return Promise.all(names.map((_name, index) => tree.find(`${ROOT}/${uuid}/${index}`)));
+      const names = await listChildren(tree, vmRecordPath(uuid));
+      return Promise.all(names.map((_name, index) => tree.find(vmRecordPath(uuid, index))));
     });
     if (chunks.length === 0) return undefined;
     return decodeRecord(chunks.join(''));
@@ -30,28 +29,28 @@ export class XenstoreVmStore implements VmStore {
     const text = encodeRecord(record);
     const count = Math.ceil(text.length / CHUNK_BYTES);
     await this.#store.transaction(async (tree) => {
-      const root = `${ROOT}/${uuid}`;
+      const root = vmRecordPath(uuid);
       if ((await tree.find(root)) === undefined) {
         // Before anything secret is below: children inherit from it.
-        for (const path of [ROOT, root]) {
+        for (const path of [VM_RECORDS_PATH, root]) {
           await tree.mkdir(path);
           await tree.setPermissions(path, ownedBy(DOM0));
         }
       }
       for (let index = 0; index < count; index += 1) {
         await tree.write(
-          `${root}/${index}`,
+          vmRecordPath(uuid, index),
           text.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
         );
       }
       for (const name of await listChildren(tree, root)) {
-        if (Number(name) >= count) await tree.rm(`${root}/${name}`);
+        if (Number(name) >= count) await tree.rm(vmRecordPath(uuid, name));
       }
     });
   }
 
   async remove(uuid: VmUuid): Promise<void> {
-    await this.#store.rm(`${ROOT}/${uuid}`);
+    await this.#store.rm(vmRecordPath(uuid));
   }
 }
 

@@ -25,6 +25,9 @@ export const DEVICE_KEYS: KeyTable<DevicesConfig> = {
   pci: key('pci', listOf(PCI), [], {
     doc: 'GROUP,[bind,]DOMAIN:BUS:SLOT.FUNCTION[,msitranslate=,power_mgmt=,guest_slot=,vdevfn=]',
   }),
+  passthrough: key('passthrough', BOOLEAN, false, {
+    doc: 'Make room for PCI devices that are given while the guest runs; those of `pci` make it too.',
+  }),
   pciMsitranslate: key('pci-msitranslate', FLAG, 1, { doc: 'For PCI devices that do not say.' }),
   pciPowerManagement: key('pci-power-management', FLAG, 1, {
     doc: 'For PCI devices that do not say.',

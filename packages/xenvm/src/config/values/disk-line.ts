@@ -31,7 +31,7 @@ export const SNAPSHOT_MODES = [
 ] as const;
 export type SnapshotMode = (typeof SNAPSHOT_MODES)[number];
 
-/** dm-crypt over the disk. */
+/** dm-crypt over the disk, of whatever type. */
 export interface DiskCrypt {
   readonly keyFile: string;
   readonly cipher: string;
@@ -180,11 +180,14 @@ function checkDisk(
   at: { readonly type: Piece; readonly mode: Piece; readonly snapshot: Piece },
 ): void {
   if (isCdrom && !readOnly) throw badValue('A CD drive is read-only: mode r', at.mode.offset);
-  if (type !== 'vhd' && (crypt !== undefined || keyFolders !== undefined)) {
+  if (type !== 'vhd' && keyFolders !== undefined) {
     throw badValue(
-      `A disk of type ${type} cannot be encrypted; one of type vhd can`,
+      `A disk of type ${type} has no keys inside, as key-dir says; one of type vhd has`,
       at.type.offset,
     );
+  }
+  if (isCdrom && (crypt !== undefined || keyFolders !== undefined)) {
+    throw badValue('A CD drive has no encryption', at.type.offset);
   }
   const isLayered = type === 'vhd' || type === 'qcow2';
   if (snapshot !== 'none' && !snapshot.startsWith('scripted') && !isLayered) {

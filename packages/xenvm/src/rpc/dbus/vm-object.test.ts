@@ -17,6 +17,7 @@ let daemon: Awaited<ReturnType<typeof startBus>>;
 let server: Bus;
 let client: Bus;
 let served: AsyncDisposable;
+let port: FakePort;
 const reported: unknown[] = [];
 
 beforeEach(async () => {
@@ -24,8 +25,9 @@ beforeEach(async () => {
   daemon = await startBus();
   server = await connectBus({ address: daemon.address, timeoutMs: 5000 });
   client = await connectBus({ address: daemon.address, timeoutMs: 5000 });
+  port = new FakePort();
   served = await serveVmObject({
-    ...{ bus: server, uuid: UUID, port: new FakePort(), isAlone: true },
+    ...{ bus: server, uuid: UUID, port, isAlone: true },
     report: (error) => reported.push(error),
   });
 });
@@ -86,6 +88,18 @@ describe('tasks', () => {
       errorName: 'org.freedesktop.DBus.Error.InvalidArgs',
     });
     expect(await call('start')).toEqual([]);
+  });
+});
+
+test('tasks that have come since take typed arguments', async () => {
+  const target = { destination: NAME, path: PATH, interface: 'org.xen.vm.Monitor' };
+  const setVcpus = { ...target, member: 'set_vcpus', input: 'u', output: '' };
+  expect(await client.call(setVcpus, [3])).toEqual([]);
+  expect(port.events.snapshot().objects).toEqual({ vcpus: { count: 3 } });
+  const getConfig = { ...target, member: 'get_config', input: 's', output: 's' };
+  expect(await client.call(getConfig, ['next'])).toEqual(['{"which":"next"}']);
+  expect(await errorOf(client.call({ ...setVcpus, input: 's' }, ['many']))).toMatchObject({
+    errorName: 'org.freedesktop.DBus.Error.InvalidArgs',
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * A VM on the bus: a name, and an object whose methods are its tasks. Each takes one dictionary of texts and answers
- * with nothing or one text, as idl/org.xen.vm.xml says.
+ * with nothing or one text, as idl/org.xen.vm.xml says. Tasks that have come since are there with typed arguments too.
  */
 import {
   DbusError,
@@ -15,7 +15,8 @@ import {
   RequestError,
   sentenceOf,
 } from '../rpc-errors.ts';
-import type { TaskDescription, TaskPort } from '../vm-port.ts';
+import type { TaskArguments, TaskDescription, TaskPort } from '../vm-port.ts';
+import { monitorInterface } from './monitor-interface.ts';
 import { memberOf, ROOT_PATH, vmBusName, vmObjectPath } from './vm-names.ts';
 
 /** A VM to serve. */
@@ -40,12 +41,16 @@ export async function serveVmObject(options: VmObjectOptions): Promise<AsyncDisp
   const methods = Object.fromEntries(
     port.tasks.map((task) => {
       const handle = (args: ReadonlyMap<string, string>): Promise<string | undefined> =>
-        runTask(task, args);
+        runTask(task, Object.fromEntries(args));
       return [memberOf(task.name), handle] as const;
     }),
   );
+  const monitor = monitorInterface(port.tasks, runTask);
   const paths = [vmObjectPath(uuid), ...(isAlone ? [ROOT_PATH] : [])];
-  const exported = paths.map((path) => bus.objects.export(path, description, { methods }));
+  const exported = [
+    ...paths.map((path) => bus.objects.export(path, description, { methods })),
+    bus.objects.export(vmObjectPath(uuid), monitor.description, { methods: monitor.methods }),
+  ];
   const unexport = (): void => {
     for (const one of exported) one.unexport();
   };
@@ -64,13 +69,13 @@ export async function serveVmObject(options: VmObjectOptions): Promise<AsyncDisp
 
   async function runTask(
     { name: task, answers }: TaskDescription,
-    args: ReadonlyMap<string, string>,
+    args: TaskArguments,
   ): Promise<string | undefined> {
     // A caller on the bus cannot cancel, and may be gone when the task ends.
     const { signal } = new AbortController();
     const call = { signal, onProgress: () => undefined };
     try {
-      const { text } = await port.runTask(task, Object.fromEntries(args), call);
+      const { text } = await port.runTask(task, args, call);
       return answers === 'text' ? (text ?? '') : undefined;
     } catch (error) {
       if (isUnexpected(error)) report(error);
