@@ -7,6 +7,7 @@ import path from 'node:path';
 import { ConnectError } from './errors.ts';
 import type { Host } from './host/host.ts';
 import { nodeHostServices } from './host/node-host-services.ts';
+import type { HostServices } from './host/host-services.ts';
 import type { HotplugServices } from './hotplug/hotplug-services.ts';
 import type { Hypervisor } from './hypervisor/hypervisor.ts';
 import { openLocalStore, openSocketStore } from './xenstore/open.ts';
@@ -32,6 +33,7 @@ interface SimProvider {
   openSimHost(folder: string | undefined): Promise<{
     readonly hypervisor: Hypervisor;
     readonly hotplug?: HotplugServices;
+    readonly services?: HostServices;
     readonly xenstoreSocketPath: string;
   }>;
 }
@@ -74,7 +76,15 @@ async function openSim(uri: string, folder: string): Promise<Host> {
 
 async function hostOf(
   uri: string,
-  { hypervisor, hotplug }: { readonly hypervisor: Hypervisor; readonly hotplug?: HotplugServices },
+  {
+    hypervisor,
+    hotplug,
+    services = nodeHostServices,
+  }: {
+    readonly hypervisor: Hypervisor;
+    readonly hotplug?: HotplugServices;
+    readonly services?: HostServices;
+  },
   openStore: () => Promise<Host['store']>,
 ): Promise<Host> {
   try {
@@ -83,7 +93,8 @@ async function hostOf(
       uri,
       hypervisor,
       store,
-      services: nodeHostServices,
+      openStore,
+      services,
       ...(hotplug === undefined ? {} : { hotplug }),
       async [Symbol.asyncDispose]() {
         await store[Symbol.asyncDispose]();

@@ -32,8 +32,9 @@ Napi::Object Init(Napi::Env, Napi::Object exports) {
   Register<PcpuIdleNs, 1>(exports, "pcpuIdleNs");
   Register<ConsoleRing, 1>(exports, "consoleRing");
 
-  Register<ListDomains, 1>(exports, "listDomains");
-  Register<FindDomain, 2>(exports, "findDomain");
+  Register<DomainLayout, 0>(exports, "domainLayout");
+  Register<ListDomains, 2>(exports, "listDomains");
+  Register<FindDomain, 3>(exports, "findDomain");
   Register<SetHandle, 3>(exports, "setHandle");
   Register<SetMaxMemory, 3>(exports, "setMaxMemory");
   Register<AllocUnboundEvtchn, 3>(exports, "allocUnboundEvtchn");

@@ -12,19 +12,20 @@
 #include "build_spec.h"
 #include "dom_image.h"
 #include "interface.h"
-#include "worker.h"
+#include "xen_operation.h"
 
 namespace xenops {
 namespace {
 
 // In the order of libxl: what the guest may see is set before its memory is filled. The names of the stages are part of
 // what callers display (docs of `startBuild` in src/addon.ts).
-class BuildOperation : public Operation {
+class BuildOperation : public XenOperation {
  public:
-  explicit BuildOperation(BuildSpec spec) : spec_(std::move(spec)) {}
+  BuildOperation(std::shared_ptr<HandlePool> pool, BuildSpec spec)
+      : XenOperation(std::move(pool)), spec_(std::move(spec)) {}
 
  private:
-  void Run() override {
+  void Run(XcHandle& xc) override {
     Stage("kernel");
     BuildKernel kernel(spec_.kernel_path, spec_.kernel_bytes_max, spec_.kernel_cache);
     if (!spec_.modules.empty()) Stage("ramdisk");
@@ -37,7 +38,6 @@ class BuildOperation : public Operation {
       Stage("firmware");
       firmware.emplace(*spec_.hvm, spec_.module_bytes_max);
     }
-    XcHandle xc;
     Stage("prepare");
     PrepareDomain(xc, spec_.domid, spec_.prepare);
     if (spec_.hvm) SetViridianFeatures(xc, spec_.domid, *spec_.hvm);
@@ -131,8 +131,9 @@ Napi::Value Build(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
   BuildSpec spec = ReadBuildSpec(domid, ReadObject(info[2], "spec"));
   const Napi::Function on_stage = ReadOptionalFunction(info[3], "onStage");
-  ReadInterface(info[0]);
-  return Operation::Start(info.Env(), std::make_unique<BuildOperation>(std::move(spec)), on_stage);
+  const std::shared_ptr<HandlePool> pool = ReadInterface(info[0]).pool;
+  return Operation::Start(info.Env(), std::make_unique<BuildOperation>(pool, std::move(spec)),
+                          on_stage);
 }
 
 }  // namespace xenops

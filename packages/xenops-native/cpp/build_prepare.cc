@@ -74,12 +74,12 @@ void ApplyCpuPolicy(XcHandle& xc, std::uint32_t domid, bool is_restored, const C
   leaves.push_back(end);
 
   xc.Begin();
+  // Tells of failures by -errno; errno itself may be left over from a step whose failure it has passed over.
   const int result = xc_cpuid_apply_policy(xc.get(), domid, is_restored, nullptr, 0, policy.pae,
                                            policy.invariant_tsc, policy.nested_virt, leaves.data(),
                                            nullptr);
   if (result == 0) return;
-  // Some of its failures are told by the result alone.
-  if (errno == 0) errno = -result;
+  errno = -result;
   throw xc.Failed("xc_cpuid_apply_policy");
 }
 

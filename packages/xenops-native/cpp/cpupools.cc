@@ -117,8 +117,7 @@ Napi::Value ChangePool(const Napi::CallbackInfo& info, const char* name, Change 
   const std::uint32_t id = ReadU32(info[1], "cpupoolId");
   const auto cpu =
       static_cast<int>(ReadU32(info[2], "cpu", std::numeric_limits<std::int32_t>::max()));
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) { xc.Call(name, change, id, cpu); });
+  return StartCall(info, [=](XcHandle& xc) { xc.Call(name, change, id, cpu); });
 }
 
 Napi::Value AddCpu(const Napi::CallbackInfo& info) {
@@ -132,8 +131,7 @@ Napi::Value RemoveCpu(const Napi::CallbackInfo& info) {
 Napi::Value MoveDomain(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadDomid(info[1]);
   const std::uint32_t id = ReadU32(info[2], "cpupoolId");
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     xc.Call("xc_cpupool_movedomain", xc_cpupool_movedomain, id, domid);
   });
 }

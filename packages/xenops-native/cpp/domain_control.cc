@@ -26,8 +26,7 @@ void CheckSuspended(XcHandle& xc, std::uint32_t domid) {
 Napi::Value ResumeDomain(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
   const bool cooperative = ReadBool(info[2], "cooperative");
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     CheckSuspended(xc, domid);
     xc.Call("xc_domain_resume", xc_domain_resume, domid, static_cast<int>(cooperative));
   });
@@ -35,8 +34,7 @@ Napi::Value ResumeDomain(const Napi::CallbackInfo& info) {
 
 Napi::Value SoftReset(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     xc.Call("xc_domain_soft_reset", xc_domain_soft_reset, domid);
   });
 }
@@ -125,8 +123,7 @@ Napi::Value PagingPoolBytes(const Napi::CallbackInfo& info) {
 Napi::Value SetPagingPool(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
   const std::uint64_t size_bytes = ReadU53(info[2], "poolKib") * kBytesPerKib;
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     xc.Call("xc_set_paging_mempool_size", xc_set_paging_mempool_size, domid, size_bytes);
   });
 }
@@ -158,8 +155,7 @@ Napi::Value PodInfo(const Napi::CallbackInfo& info) {
 Napi::Value SetPodTarget(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
   const std::uint64_t pages = ReadU53(info[2], "targetPages");
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     xc.Call("xc_domain_set_pod_target", xc_domain_set_pod_target, domid, pages, nullptr, nullptr,
             nullptr);
   });

@@ -1,62 +1,35 @@
 #include "domctl.h"
 
-#include <algorithm>
-#include <cstring>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "args.h"
+#include "call_operation.h"
 #include "interface.h"
-#include "worker.h"
+#include "xen_operation.h"
 
 namespace xenops {
 namespace {
 
-// One domain as it is handed to JavaScript, which reads the fields at these offsets (src/domain-list-codec.ts): one
-// buffer for all domains costs a thousandth of as many objects.
-struct DomainRecord {
-  std::uint32_t domid;
-  std::uint32_t flags;  // XEN_DOMINF_*
-  std::uint32_t emulation_flags;  // XEN_X86_EMU_*
-  std::uint32_t online_vcpu_count;
-  std::uint32_t max_vcpu_id;  // XEN_INVALID_MAX_VCPU_ID: none
-  std::uint32_t ssidref;
-  std::uint32_t cpupool_id;
-  std::uint32_t padding;
-  std::uint64_t total_pages;
-  std::uint64_t max_pages;
-  std::uint64_t outstanding_pages;
-  std::uint64_t shared_info_frame;
-  std::uint64_t cpu_time_ns;
-  std::uint8_t handle[16];
+static_assert(sizeof(xc_domaininfo_t) % 8 == 0, "src/domain-list-codec.ts reads arrays of it by words");
+
+// Room for domains in the memory of JavaScript, to which Xen's answer goes as it is: it is one copy for all domains, where
+// as many objects would cost five hundred times as much.
+struct DomainRoom {
+  xc_domaininfo_t* data;
+  std::size_t count;
 };
-static_assert(sizeof(DomainRecord) == 88, "src/domain-list-codec.ts has the same layout");
 
-DomainRecord RecordOf(const xc_domaininfo_t& domain) {
-  DomainRecord record{};
-  record.domid = domain.domain;
-  record.flags = domain.flags;
-  record.emulation_flags = domain.arch_config.emulation_flags;
-  record.online_vcpu_count = domain.nr_online_vcpus;
-  record.max_vcpu_id = domain.max_vcpu_id;
-  record.ssidref = domain.ssidref;
-  record.cpupool_id = domain.cpupool;
-  record.total_pages = domain.tot_pages;
-  record.max_pages = domain.max_pages;
-  record.outstanding_pages = domain.outstanding_pages;
-  record.shared_info_frame = domain.shared_info_frame;
-  record.cpu_time_ns = domain.cpu_time;
-  static_assert(sizeof record.handle == sizeof domain.handle);
-  std::memcpy(record.handle, domain.handle, sizeof record.handle);
-  return record;
-}
-
-Napi::ArrayBuffer Records(Napi::Env env, const xc_domaininfo_t* domains, std::size_t count) {
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, count * sizeof(DomainRecord));
-  std::transform(domains, domains + count, static_cast<DomainRecord*>(buffer.Data()), RecordOf);
-  return buffer;
+DomainRoom ReadDomainRoom(const Napi::Value& value) {
+  if (!value.IsArrayBuffer()) {
+    throw Napi::TypeError::New(value.Env(), "records must be an ArrayBuffer");
+  }
+  auto buffer = value.As<Napi::ArrayBuffer>();
+  const std::size_t count = buffer.ByteLength() / sizeof(xc_domaininfo_t);
+  if (count == 0) throw Napi::RangeError::New(value.Env(), "records must have room for a record");
+  return {static_cast<xc_domaininfo_t*>(buffer.Data()), count};
 }
 
 std::uint32_t FlagIf(const Napi::Object& spec, const char* name, std::uint32_t flag) {
@@ -83,14 +56,14 @@ xen_domctl_createdomain ReadCreateSpec(const Napi::Object& spec) {
 }
 
 // Makes the domain and its vcpus. Both or neither: a domain without vcpus is of no use to anybody.
-class CreateDomainOperation : public Operation {
+class CreateDomainOperation : public XenOperation {
  public:
-  CreateDomainOperation(std::uint32_t wanted_domid, const xen_domctl_createdomain& config)
-      : domid_(wanted_domid), config_(config) {}
+  CreateDomainOperation(std::shared_ptr<HandlePool> pool, std::uint32_t wanted_domid,
+                        const xen_domctl_createdomain& config)
+      : XenOperation(std::move(pool)), domid_(wanted_domid), config_(config) {}
 
  private:
-  void Run() override {
-    XcHandle xc;
+  void Run(XcHandle& xc) override {
     xc.Call("xc_domain_create", xc_domain_create, &domid_, &config_);
     try {
       xc.Call("xc_domain_max_vcpus", xc_domain_max_vcpus, domid_, config_.max_vcpus);
@@ -107,49 +80,44 @@ class CreateDomainOperation : public Operation {
   xen_domctl_createdomain config_;
 };
 
-class DestroyDomainOperation : public Operation {
- public:
-  explicit DestroyDomainOperation(std::uint32_t domid) : domid_(domid) {}
-
- private:
-  void Run() override {
-    XcHandle xc;
-    xc.Call("xc_domain_destroy", xc_domain_destroy, domid_);
-  }
-  Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
-
-  std::uint32_t domid_;
-};
-
 }  // namespace
 
+Napi::Value DomainLayout(const Napi::CallbackInfo& info) {
+  Napi::Object layout = Napi::Object::New(info.Env());
+  const auto set = [&layout](const char* name, std::size_t bytes) {
+    layout.Set(name, static_cast<double>(bytes));
+  };
+  set("recordBytes", sizeof(xc_domaininfo_t));
+  set("domid", offsetof(xc_domaininfo_t, domain));
+  set("flags", offsetof(xc_domaininfo_t, flags));
+  set("totalPages", offsetof(xc_domaininfo_t, tot_pages));
+  set("maxPages", offsetof(xc_domaininfo_t, max_pages));
+  set("outstandingPages", offsetof(xc_domaininfo_t, outstanding_pages));
+  set("sharedInfoFrame", offsetof(xc_domaininfo_t, shared_info_frame));
+  set("cpuTimeNs", offsetof(xc_domaininfo_t, cpu_time));
+  set("onlineVcpuCount", offsetof(xc_domaininfo_t, nr_online_vcpus));
+  set("maxVcpuId", offsetof(xc_domaininfo_t, max_vcpu_id));
+  set("ssidref", offsetof(xc_domaininfo_t, ssidref));
+  set("handle", offsetof(xc_domaininfo_t, handle));
+  set("cpupoolId", offsetof(xc_domaininfo_t, cpupool));
+  set("emulationFlags", offsetof(xc_domaininfo_t, arch_config.emulation_flags));
+  return layout;
+}
+
 Napi::Value ListDomains(const Napi::CallbackInfo& info) {
-  Interface& interface = ReadInterface(info[0]);
-  std::vector<xc_domaininfo_t>& domains = interface.domains;
-  // libxc passes a buffer of the whole size through the hypercall, so it is kept close to what is needed.
-  constexpr std::size_t kSpare = 16;
-  if (domains.empty()) domains.resize(kSpare);
-  for (;;) {
-    const int found = interface.xc->Call("xc_domain_getinfolist", xc_domain_getinfolist, 0U,
-                                         static_cast<unsigned>(domains.size()), domains.data());
-    const auto count = static_cast<std::size_t>(found);
-    if (count < domains.size()) {
-      const Napi::ArrayBuffer records = Records(info.Env(), domains.data(), count);
-      if (domains.size() > 2 * (count + kSpare)) domains.resize(count + kSpare);
-      return records;
-    }
-    domains.resize(domains.size() * 2);
-  }
+  const DomainRoom room = ReadDomainRoom(info[1]);
+  const int count = ReadInterface(info[0]).xc->Call("xc_domain_getinfolist", xc_domain_getinfolist,
+                                                    0U, static_cast<unsigned>(room.count), room.data);
+  return Napi::Number::New(info.Env(), count);
 }
 
 Napi::Value FindDomain(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadDomid(info[1]);
-  xc_domaininfo_t domain{};
+  const DomainRoom room = ReadDomainRoom(info[2]);
   const int count = ReadInterface(info[0]).xc->Call("xc_domain_getinfolist", xc_domain_getinfolist,
-                                                    domid, 1U, &domain);
+                                                    domid, 1U, room.data);
   // Xen answers with the next domain that exists.
-  const bool found = count == 1 && domain.domain == domid;
-  return Records(info.Env(), &domain, found ? 1 : 0);
+  return Napi::Boolean::New(info.Env(), count == 1 && room.data->domain == domid);
 }
 
 Napi::Value CreateDomain(const Napi::CallbackInfo& info) {
@@ -157,14 +125,16 @@ Napi::Value CreateDomain(const Napi::CallbackInfo& info) {
   const Napi::Value wanted = spec.Get("domid");
   const std::uint32_t domid = wanted.IsUndefined() ? kAnyDomid : ReadGuestDomid(wanted);
   const xen_domctl_createdomain config = ReadCreateSpec(spec);
-  ReadInterface(info[0]);
-  return Operation::Start(info.Env(), std::make_unique<CreateDomainOperation>(domid, config), {});
+  const std::shared_ptr<HandlePool> pool = ReadInterface(info[0]).pool;
+  return Operation::Start(info.Env(), std::make_unique<CreateDomainOperation>(pool, domid, config),
+                          {});
 }
 
 Napi::Value DestroyDomain(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
-  ReadInterface(info[0]);
-  return Operation::Start(info.Env(), std::make_unique<DestroyDomainOperation>(domid), {});
+  return StartCall(info, [=](XcHandle& xc) {
+    xc.Call("xc_domain_destroy", xc_domain_destroy, domid);
+  });
 }
 
 Napi::Value SetHandle(const Napi::CallbackInfo& info) {

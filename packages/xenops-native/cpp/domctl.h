@@ -5,6 +5,7 @@
 
 namespace xenops {
 
+Napi::Value DomainLayout(const Napi::CallbackInfo& info);
 Napi::Value ListDomains(const Napi::CallbackInfo& info);
 Napi::Value FindDomain(const Napi::CallbackInfo& info);
 Napi::Value CreateDomain(const Napi::CallbackInfo& info);

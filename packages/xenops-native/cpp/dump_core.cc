@@ -12,7 +12,7 @@
 #include "find_domain.h"
 #include "interface.h"
 #include "register.h"
-#include "worker.h"
+#include "xen_operation.h"
 
 namespace xenops {
 namespace {
@@ -61,13 +61,13 @@ class NewFile {
   int fd_;
 };
 
-class DumpCoreOperation : public Operation {
+class DumpCoreOperation : public XenOperation {
  public:
-  DumpCoreOperation(std::uint32_t domid, std::string path) : domid_(domid), path_(std::move(path)) {}
+  DumpCoreOperation(std::shared_ptr<HandlePool> pool, std::uint32_t domid, std::string path)
+      : XenOperation(std::move(pool)), domid_(domid), path_(std::move(path)) {}
 
  private:
-  void Run() override {
-    XcHandle xc;
+  void Run(XcHandle& xc) override {
     // The library answers for a domain that is not there as for any other failure.
     DomainOrThrow(xc, domid_);
     NewFile file(path_);
@@ -100,9 +100,9 @@ class DumpCoreOperation : public Operation {
 Napi::Value DumpCore(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
   std::string path = ReadString(info[2], "filePath");
-  ReadInterface(info[0]);
-  return Operation::Start(info.Env(), std::make_unique<DumpCoreOperation>(domid, std::move(path)),
-                          {});
+  const std::shared_ptr<HandlePool> pool = ReadInterface(info[0]).pool;
+  return Operation::Start(
+      info.Env(), std::make_unique<DumpCoreOperation>(pool, domid, std::move(path)), {});
 }
 
 }  // namespace

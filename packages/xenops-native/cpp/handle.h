@@ -10,8 +10,8 @@
 
 namespace xenops {
 
-// Owns an xc_interface and the log of the call under way. Used by one thread at a time: every operation that runs on a
-// thread of its own opens its own.
+// Owns an xc_interface and the log of the call under way. Used by one thread at a time: an operation that runs on a thread
+// of its own takes one from a pool (handle_pool.h).
 class XcHandle {
  public:
   XcHandle() : xc_(xc_interface_open(log_.logger(), log_.logger(), XC_OPENFLAG_NON_REENTRANT)) {

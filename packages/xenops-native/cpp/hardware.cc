@@ -75,8 +75,7 @@ Napi::Value SetIomemMapping(const Napi::CallbackInfo& info) {
   const auto machine_frame = static_cast<unsigned long>(ReadU64(info[3], "machineFrame"));
   const unsigned long count = ReadFrameCount(info[4]);
   const bool add = ReadBool(info[5], "add");
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     // libxc does nothing for a PV domain, and says that all went well.
     const bool is_container = (DomainOrThrow(xc, domid).flags & XEN_DOMINF_hvm_guest) != 0;
     if (!is_container) throw Failure("xc_domain_memory_mapping", EINVAL);
@@ -121,8 +120,7 @@ Napi::Value AssignPci(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadPciOwner(info[1]);
   const std::uint32_t sbdf = ReadU32(info[2], "sbdf");
   const std::uint32_t flags = ReadBool(info[3], "rdmRelaxed") ? XEN_DOMCTL_DEV_RDM_RELAXED : 0;
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     xc.Call("xc_assign_device", xc_assign_device, domid, sbdf, flags);
   });
 }
@@ -130,8 +128,7 @@ Napi::Value AssignPci(const Napi::CallbackInfo& info) {
 Napi::Value DeassignPci(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadPciOwner(info[1]);
   const std::uint32_t sbdf = ReadU32(info[2], "sbdf");
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [=](XcHandle& xc) {
+  return StartCall(info, [=](XcHandle& xc) {
     xc.Call("xc_deassign_device", xc_deassign_device, domid, sbdf);
   });
 }

@@ -83,9 +83,8 @@ Napi::Value ClearConsoleRing(const Napi::CallbackInfo& info) {
 
 Napi::Value SendDebugKeys(const Napi::CallbackInfo& info) {
   std::string keys = ReadString(info[1], "keys");
-  ReadInterface(info[0]);
   // Some keys write pages of text to a serial line before Xen comes back.
-  return StartCall(info.Env(), [keys = std::move(keys)](XcHandle& xc) {
+  return StartCall(info, [keys = std::move(keys)](XcHandle& xc) {
     xc.Call("xc_send_debug_keys", xc_send_debug_keys, keys.c_str());
   });
 }

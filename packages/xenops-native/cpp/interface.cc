@@ -33,7 +33,9 @@ Napi::Value OpenInterface(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CloseInterface(const Napi::CallbackInfo& info) {
-  Unwrap(info[0]).xc.reset();
+  Interface& interface = Unwrap(info[0]);
+  interface.xc.reset();
+  interface.pool.reset();
   return info.Env().Undefined();
 }
 

@@ -4,9 +4,9 @@
 #include <napi.h>
 
 #include <memory>
-#include <vector>
 
 #include "handle.h"
+#include "handle_pool.h"
 
 namespace xenops {
 
@@ -15,8 +15,8 @@ namespace xenops {
 struct Interface {
   // Empty once closed.
   std::unique_ptr<XcHandle> xc;
-  // Room for a list of domains, kept from one to the next: to allocate it costs more than to fill it.
-  std::vector<xc_domaininfo_t> domains;
+  // For the threads of what is started on this connection. Empty once closed.
+  std::shared_ptr<HandlePool> pool = std::make_shared<HandlePool>();
 };
 
 // The connection an argument stands for. TypeError when it is none, Failure with EBADF when it is closed. To be read after

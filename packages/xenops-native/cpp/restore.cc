@@ -24,11 +24,11 @@ struct RestoreSpec {
 
 class RestoreOperation : public StreamOperation {
  public:
-  explicit RestoreOperation(RestoreSpec spec) : StreamOperation(spec.fd), spec_(std::move(spec)) {}
+  RestoreOperation(std::shared_ptr<HandlePool> pool, RestoreSpec spec)
+      : StreamOperation(std::move(pool), spec.fd), spec_(std::move(spec)) {}
 
  private:
-  void Run() override {
-    XcHandle xc;
+  void Run(XcHandle& xc) override {
     Stage("prepare");
     PrepareDomain(xc, spec_.domid, spec_.prepare);
     restore_callbacks callbacks{};
@@ -48,8 +48,9 @@ class RestoreOperation : public StreamOperation {
     if ((missing & XGR_SDD_MISSING_CPUID) == 0) return 0;
     const auto* const self = static_cast<RestoreOperation*>(data);
     try {
-      XcHandle xc;
-      ApplyCpuPolicy(xc, self->spec_.domid, true, self->spec_.cpu_policy);
+      // The other one is in the middle of a call.
+      const PooledHandle xc(self->pool());
+      ApplyCpuPolicy(xc.get(), self->spec_.domid, true, self->spec_.cpu_policy);
       return 0;
     } catch (...) {
       return -1;
@@ -82,8 +83,9 @@ Napi::Value Restore(const Napi::CallbackInfo& info) {
                    ReadU32(spec.Get("consoleEvtchn"), "consoleEvtchn"),
                    ReadDomid(spec.Get("consoleDomid"), "consoleDomid")};
   const Napi::Function on_stage = ReadOptionalFunction(info[3], "onStage");
-  ReadInterface(info[0]);
-  return Operation::Start(info.Env(), std::make_unique<RestoreOperation>(std::move(read)), on_stage);
+  const std::shared_ptr<HandlePool> pool = ReadInterface(info[0]).pool;
+  return Operation::Start(info.Env(), std::make_unique<RestoreOperation>(pool, std::move(read)),
+                          on_stage);
 }
 
 }  // namespace xenops

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "args.h"
 #include "interface.h"
@@ -24,8 +25,11 @@ struct SaveSpec {
 // answer with (docs of `startSave` in src/addon.ts).
 class SaveOperation : public StreamOperation {
  public:
-  SaveOperation(const SaveSpec& spec, const Napi::Function& on_question)
-      : StreamOperation(spec.fd), spec_(spec), on_question_(Napi::Persistent(on_question)) {}
+  SaveOperation(std::shared_ptr<HandlePool> pool, const SaveSpec& spec,
+                const Napi::Function& on_question)
+      : StreamOperation(std::move(pool), spec.fd),
+        spec_(spec),
+        on_question_(Napi::Persistent(on_question)) {}
 
  private:
   using Fields = std::function<void(Napi::Object question)>;
@@ -34,8 +38,7 @@ class SaveOperation : public StreamOperation {
   static constexpr int kNotSuspended = 0;
   static constexpr int kNotSwitched = -1;
 
-  void Run() override {
-    XcHandle xc;
+  void Run(XcHandle& xc) override {
     save_callbacks callbacks{};
     callbacks.suspend = &SaveOperation::OnSuspend;
     callbacks.switch_qemu_logdirty = &SaveOperation::OnSwitchDirtyTracking;
@@ -147,8 +150,9 @@ Napi::Value Save(const Napi::CallbackInfo& info) {
   if (on_question.IsEmpty()) {
     throw Napi::TypeError::New(info.Env(), "onQuestion must be a function");
   }
-  ReadInterface(info[0]);
-  return Operation::Start(info.Env(), std::make_unique<SaveOperation>(read, on_question), on_stage);
+  const std::shared_ptr<HandlePool> pool = ReadInterface(info[0]).pool;
+  return Operation::Start(info.Env(), std::make_unique<SaveOperation>(pool, read, on_question),
+                          on_stage);
 }
 
 }  // namespace xenops

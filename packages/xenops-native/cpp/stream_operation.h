@@ -2,16 +2,17 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
-#include "handle.h"
 #include "stream_descriptor.h"
-#include "worker.h"
+#include "xen_operation.h"
 
 namespace xenops {
 
-class StreamOperation : public Operation {
+class StreamOperation : public XenOperation {
  protected:
-  explicit StreamOperation(int fd) : stream_(fd) {}
+  StreamOperation(std::shared_ptr<HandlePool> pool, int fd)
+      : XenOperation(std::move(pool)), stream_(fd) {}
 
   void Interrupt(bool) noexcept override { stream_.Interrupt(); }
 

@@ -110,8 +110,7 @@ Napi::Value SetNodeAffinity(const Napi::CallbackInfo& info) {
 Napi::Value StartApplyCpuPolicy(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadGuestDomid(info[1]);
   CpuPolicy policy = ReadCpuPolicy(ReadObject(info[2], "policy"));
-  ReadInterface(info[0]);
-  return StartCall(info.Env(), [domid, policy = std::move(policy)](XcHandle& xc) {
+  return StartCall(info, [domid, policy = std::move(policy)](XcHandle& xc) {
     ApplyCpuPolicy(xc, domid, false, policy);
   });
 }

@@ -24,8 +24,10 @@
 namespace xenops {
 namespace {
 
-// libxenstore's reader wakes nobody when the connection ends. With watches but without requests it is asked this often,
-// which costs no message.
+// How often a session with watches but without requests asks whether its connection has ended, which costs no message.
+// libxenstore's reader says so to nobody but a thread that waits in xs_read_watch: its pipe stays silent, and its socket is
+// its own. Such a thread would take events off the list before this one could hand them on, so that a reply might
+// overtake events that came before it; and it could not be ended, because xs_close does not wake it.
 constexpr int kLookForEndMs = 1000;
 
 class Session {

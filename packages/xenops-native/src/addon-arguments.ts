@@ -1,6 +1,5 @@
 /** What Xen's calls are given: the values that libxl 4.17 uses wherever the caller has said nothing. */
-import { HypervisorError } from '@xenops/core/errors';
-import { bytesFromVmUuid, DOM0, type Domid } from '@xenops/core/ids';
+import { bytesFromVmUuid } from '@xenops/core/ids';
 import type { DomainCreateSpec, GuestType } from '@xenops/core/hypervisor';
 import type { AddonCreateSpec } from './addon.ts';
 
@@ -33,13 +32,4 @@ export function createArguments(spec: DomainCreateSpec): AddonCreateSpec {
     cpupoolId: spec.cpupoolId ?? 0,
     emulationFlags: EMULATION_FLAGS[spec.guestType],
   };
-}
-
-/** Refuses Dom0 for a verb that would stop the host; Xen is never asked. */
-export function assertGuest(domid: Domid, what: string): void {
-  if (domid === DOM0) throw badArgument(`Cannot ${what}: it is the control domain`, { domid });
-}
-
-function badArgument(message: string, context: Readonly<Record<string, number>>): HypervisorError {
-  return new HypervisorError('HYPERVISOR_BAD_ARGUMENT', { message, context });
 }

@@ -82,6 +82,32 @@ export interface AddonCreateSpec {
   readonly emulationFlags: number;
 }
 
+/** Where the fields of a domain's record are, in bytes from its start; all but `handle` and `domid` are aligned to their size. */
+export interface AddonDomainLayout {
+  /** Of one record; they follow each other. */
+  readonly recordBytes: number;
+  /** 16 bits. */
+  readonly domid: number;
+  /** 32 bits, `XEN_DOMINF_*`. */
+  readonly flags: number;
+  /** 64 bits, like the next four. */
+  readonly totalPages: number;
+  readonly maxPages: number;
+  readonly outstandingPages: number;
+  readonly sharedInfoFrame: number;
+  readonly cpuTimeNs: number;
+  /** 32 bits, like the others but `handle`. */
+  readonly onlineVcpuCount: number;
+  /** `XEN_INVALID_MAX_VCPU_ID` while it has none. */
+  readonly maxVcpuId: number;
+  readonly ssidref: number;
+  /** The 16 bytes of the uuid. */
+  readonly handle: number;
+  readonly cpupoolId: number;
+  /** `XEN_X86_EMU_*`. */
+  readonly emulationFlags: number;
+}
+
 export interface Addon
   extends
     AddonBuild,
@@ -105,10 +131,12 @@ export interface Addon
   /** `xc_readconsolering`: the whole ring, left as it is. */
   consoleRing(xc: XcInterface): Uint8Array;
 
-  /** `xc_domain_getinfolist`: all domains, as the records of domain-list-codec.ts. */
-  listDomains(xc: XcInterface): ArrayBuffer;
-  /** The record of exactly this domain, or none. */
-  findDomain(xc: XcInterface, domid: number): ArrayBuffer;
+  /** Of the records that the following two write: `xen_domctl_getdomaininfo` of the Xen that this addon was built for. */
+  domainLayout(): AddonDomainLayout;
+  /** `xc_domain_getinfolist` from domid 0: how many domains were written to `records`; when that is all it has room for, there may be more. */
+  listDomains(xc: XcInterface, records: ArrayBuffer): number;
+  /** Whether there is exactly this domain; `records` begins with its record then. */
+  findDomain(xc: XcInterface, domid: number, records: ArrayBuffer): boolean;
   /** `xc_domain_sethandle`; 16 bytes. */
   setHandle(xc: XcInterface, domid: number, handle: Uint8Array): void;
   /** `xc_domain_setmaxmem`. */
@@ -144,8 +172,9 @@ export const ADDON_ARITY: Readonly<Record<keyof Addon, number>> = {
   physInfo: 1,
   pcpuIdleNs: 1,
   consoleRing: 1,
-  listDomains: 1,
-  findDomain: 2,
+  domainLayout: 0,
+  listDomains: 2,
+  findDomain: 3,
   setHandle: 3,
   setMaxMemory: 3,
   allocUnboundEvtchn: 3,

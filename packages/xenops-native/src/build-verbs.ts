@@ -2,10 +2,9 @@
 import { HypervisorError, type ErrorContext } from '@xenops/core/errors';
 import type { BuildSpec, DomainInfo, GuestType, Hypervisor } from '@xenops/core/hypervisor';
 import type { Domid } from '@xenops/core/ids';
-import type { Addon, XcInterface } from './addon.ts';
+import type { XcInterface } from './addon.ts';
 import { buildArguments } from './build-arguments.ts';
 import { onGuest, type Connection, type Deed } from './connection.ts';
-import { DomainTable } from './domain-list-codec.ts';
 import type { KernelCache } from './kernel-cache.ts';
 
 export type BuildVerbs = Pick<Hypervisor, 'buildDomain'>;
@@ -21,7 +20,7 @@ export function buildVerbs(
       return connection.run(
         deed,
         (xc, onStage, addon) => {
-          const { maxVcpuId } = guestOf({ xc, addon, domid, deed, guestType: spec.kind });
+          const { maxVcpuId } = guestOf(connection, { xc, domid, deed, guestType: spec.kind });
           const vcpuCount = maxVcpuId + 1;
           const args = buildArguments(spec, { domid, vcpuCount, kernelCache });
           return addon.startBuild(xc, domid, args, onStage);
@@ -36,21 +35,22 @@ export function buildVerbs(
  * The domain that is to be filled or emptied. Throws HYPERVISOR_NO_DOMAIN, which the libraries do not all tell from other
  * failures, and HYPERVISOR_BAD_ARGUMENT for one of another type.
  */
-export function guestOf({
-  xc,
-  addon,
-  domid,
-  deed,
-  guestType,
-}: {
-  readonly xc: XcInterface;
-  readonly addon: Addon;
-  readonly domid: Domid;
-  readonly deed: Deed;
-  readonly guestType?: GuestType;
-}): DomainInfo {
+export function guestOf(
+  connection: Connection,
+  {
+    xc,
+    domid,
+    deed,
+    guestType,
+  }: {
+    readonly xc: XcInterface;
+    readonly domid: Domid;
+    readonly deed: Deed;
+    readonly guestType?: GuestType;
+  },
+): DomainInfo {
   const { what, context } = deed;
-  const [info] = new DomainTable(addon.findDomain(xc, domid));
+  const info = connection.findDomain(xc, domid);
   if (info === undefined) {
     const message = `Cannot ${what}: no domain has this domid`;
     throw new HypervisorError('HYPERVISOR_NO_DOMAIN', { message, context });

@@ -3,15 +3,15 @@
  * say what was being done to what.
  */
 import { AbortedError, HypervisorError, type ErrorContext } from '@xenops/core/errors';
-import type { Domid } from '@xenops/core/ids';
-import type { LongCallOptions, XenVersion } from '@xenops/core/hypervisor';
+import { DOM0, type Domid } from '@xenops/core/ids';
+import type { DomainInfo, LongCallOptions, XenVersion } from '@xenops/core/hypervisor';
 import type { AddonStageListener } from './addon-build.ts';
-import type { Addon, AddonOperation, XcInterface } from './addon.ts';
-import { assertGuest } from './addon-arguments.ts';
+import type { Addon, AddonDomainLayout, AddonOperation, XcInterface } from './addon.ts';
+import { DomainRecords, DomainTable } from './domain-list-codec.ts';
 import { errorFromAddon } from './errno.ts';
 import type { OpenedXen } from './load-addon.ts';
 
-/** What is being done, for messages ("pause domain 7") and for their context. */
+/** What is being done, for messages ("pause domain 7") and for their context. Asked only after a failure. */
 export interface Deed {
   readonly what: string;
   readonly context: ErrorContext;
@@ -33,6 +33,9 @@ export type Verbs<T, Long extends keyof T = never> = Pick<T, Long> & {
 export class Connection {
   readonly addon: Addon;
   readonly version: XenVersion;
+  readonly #domainLayout: AddonDomainLayout;
+  /** Room for the one domain that is looked up. */
+  readonly #found: DomainRecords;
   /** Operations on threads, so that closing can wait for them. */
   readonly #running = new Set<Promise<unknown>>();
   #xc: XcInterface | undefined;
@@ -42,21 +45,39 @@ export class Connection {
     this.addon = addon;
     this.version = version;
     this.#xc = xc;
+    this.#domainLayout = addon.domainLayout();
+    this.#found = new DomainRecords(this.#domainLayout, 1);
   }
 
   /** Makes a call that takes microseconds. Throws HypervisorError. */
-  call<T>({ what, context }: Deed, call: (xc: XcInterface, addon: Addon) => T): T {
-    const xc = this.#open(what);
-    return attempt({ what, context }, () => call(xc, this.addon));
+  call<T>(deed: Deed, call: (xc: XcInterface, addon: Addon) => T): T {
+    const xc = this.#open(deed);
+    try {
+      return call(xc, this.addon);
+    } catch (error) {
+      throw errorFromAddon(error, deed.what, deed.context);
+    }
+  }
+
+  /** What Xen knows of a domain; undefined when there is none of exactly this domid. Throws what the addon throws. */
+  findDomain(xc: XcInterface, domid: Domid): DomainInfo | undefined {
+    const isThere = this.addon.findDomain(xc, domid, this.#found.buffer);
+    return isThere ? this.#found.decode(0) : undefined;
+  }
+
+  /** An empty list of domains. */
+  newTable(): DomainTable {
+    return new DomainTable(this.#domainLayout);
   }
 
   /** Runs a call on a thread of its own. Rejects with HypervisorError, or with ABORTED once `signal` has fired. */
   async run<T>(
-    { what, context }: Deed,
+    deed: Deed,
     start: (xc: XcInterface, onStage: StageListener, addon: Addon) => AddonOperation<T>,
     { signal, onProgress }: LongCallOptions = {},
   ): Promise<T> {
-    this.#open(what);
+    this.#open(deed);
+    const { what, context } = deed;
     if (signal?.aborted === true) throw calledOff(what, context, signal);
     let listenerError: { readonly error: unknown } | undefined;
     const onStage = (stage: string, done?: number, total?: number): void => {
@@ -72,7 +93,7 @@ export class Connection {
         operation.abort();
       }
     };
-    const operation = this.call({ what, context }, (xc, addon) =>
+    const operation = this.call(deed, (xc, addon) =>
       start(xc, onProgress === undefined ? undefined : onStage, addon),
     );
     this.#running.add(operation.done);
@@ -101,20 +122,20 @@ export class Connection {
     if (xc !== undefined) this.addon.closeInterface(xc);
   }
 
-  #open(what: string): XcInterface {
+  #open(deed: Deed): XcInterface {
     if (this.#xc !== undefined) return this.#xc;
     throw new HypervisorError('HYPERVISOR_UNAVAILABLE', {
-      message: `Cannot ${what}: this connection to the hypervisor has been closed`,
+      message: `Cannot ${deed.what}: this connection to the hypervisor has been closed`,
     });
   }
 }
 
 /** Makes a call of the addon. Throws HypervisorError that says what was being done. */
-export function attempt<T>({ what, context }: Deed, call: () => T): T {
+export function attempt<T>(deed: Deed, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw errorFromAddon(error, what, context);
+    throw errorFromAddon(error, deed.what, deed.context);
   }
 }
 
@@ -124,15 +145,39 @@ export function onHost(what: string, context: ErrorContext = {}): Deed {
 }
 
 /** Something done to a domain, which may be Dom0. */
-export function onDomain(verb: string, domid: Domid, context: ErrorContext = {}): Deed {
-  return { what: `${verb} domain ${domid}`, context: { domid, ...context } };
+export function onDomain(verb: string, domid: Domid, context?: ErrorContext): Deed {
+  return new DomainDeed(verb, domid, context);
 }
 
-/** Something done to a guest. Throws HYPERVISOR_BAD_ARGUMENT for Dom0. */
+/** Something done to a guest. Throws HYPERVISOR_BAD_ARGUMENT for Dom0, which it would stop; Xen is never asked. */
 export function onGuest(verb: string, domid: Domid, context?: ErrorContext): Deed {
   const deed = onDomain(verb, domid, context);
-  assertGuest(domid, deed.what);
-  return deed;
+  if (domid !== DOM0) return deed;
+  throw new HypervisorError('HYPERVISOR_BAD_ARGUMENT', {
+    message: `Cannot ${deed.what}: it is the control domain`,
+    context: { domid },
+  });
+}
+
+/** Puts its text together when it is asked for: most calls succeed, and take less time than that. */
+class DomainDeed implements Deed {
+  readonly #verb: string;
+  readonly #domid: Domid;
+  readonly #details: ErrorContext | undefined;
+
+  constructor(verb: string, domid: Domid, details: ErrorContext | undefined) {
+    this.#verb = verb;
+    this.#domid = domid;
+    this.#details = details;
+  }
+
+  get what(): string {
+    return `${this.#verb} domain ${this.#domid}`;
+  }
+
+  get context(): ErrorContext {
+    return { domid: this.#domid, ...this.#details };
+  }
 }
 
 function calledOff(what: string, context: ErrorContext, signal: AbortSignal): AbortedError {

@@ -1,6 +1,4 @@
-import type { Domid } from '@xenops/core/ids';
-import { ADDON_ARITY, type Addon, type AddonFailure } from './addon.ts';
-import { DOMAIN_RECORD_BYTES } from './domain-list-codec.ts';
+import { ADDON_ARITY, type Addon, type AddonDomainLayout, type AddonFailure } from './addon.ts';
 
 /** Throws what the addon throws for a failed call. */
 export function failCall(fields: Partial<AddonFailure>): never {
@@ -15,8 +13,11 @@ export function addonError(fields: Partial<AddonFailure>): Error {
 
 /** A module with the names and argument counts of the addon; what is not given fails when called. */
 export function fakeAddon(given: Partial<Record<keyof Addon, unknown>>): Addon {
+  const known = new Map<string, unknown>(
+    Object.entries({ domainLayout: () => DOMAIN_LAYOUT, ...given }),
+  );
   const exports = Object.entries(ADDON_ARITY).map(([name, arity]) => {
-    const run = new Map<string, unknown>(Object.entries(given)).get(name);
+    const run = known.get(name);
     const exported = (...args: readonly unknown[]): unknown =>
       typeof run === 'function' ? Reflect.apply(run, undefined, args) : failCall({ call: name });
     return [name, Object.defineProperty(exported, 'length', { value: arity })];
@@ -24,11 +25,30 @@ export function fakeAddon(given: Partial<Record<keyof Addon, unknown>>): Addon {
   return Object.fromEntries(exports) as Addon;
 }
 
-/** What the addon's `findDomain` gives for a domain with that many vcpus. */
-export function domainRecord(domid: Domid, vcpuCount = 1): ArrayBuffer {
-  const buffer = new ArrayBuffer(DOMAIN_RECORD_BYTES);
-  const words = new Uint32Array(buffer);
-  words[0] = domid;
-  words[4] = vcpuCount - 1;
-  return buffer;
+/** `xen_domctl_getdomaininfo` of Xen 4.17. */
+export const DOMAIN_LAYOUT: AddonDomainLayout = {
+  recordBytes: 112,
+  domid: 0,
+  flags: 4,
+  totalPages: 8,
+  maxPages: 16,
+  outstandingPages: 24,
+  sharedInfoFrame: 48,
+  cpuTimeNs: 56,
+  onlineVcpuCount: 64,
+  maxVcpuId: 68,
+  ssidref: 72,
+  handle: 76,
+  cpupoolId: 92,
+  emulationFlags: 104,
+};
+
+/** The addon's `findDomain` on a host where every domid is that of a PV domain with that many vcpus. */
+export function findAnyDomain(vcpuCount = 1): Addon['findDomain'] {
+  return (_, domid, records) => {
+    const view = new DataView(records);
+    view.setUint16(DOMAIN_LAYOUT.domid, domid, true);
+    view.setUint32(DOMAIN_LAYOUT.maxVcpuId, vcpuCount - 1, true);
+    return true;
+  };
 }

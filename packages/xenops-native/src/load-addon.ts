@@ -112,7 +112,9 @@ function connect(source: AddonSource): OpenedXen {
   try {
     const version = attempt('Xen does not answer', () => addon.version(xc));
     // A domctl, which Xen refuses to tools of another release and to unprivileged domains.
-    attempt('Xen does not tell of its domains', () => addon.findDomain(xc, 0));
+    const { recordBytes } = addon.domainLayout();
+    const record = new ArrayBuffer(recordBytes);
+    attempt('Xen does not tell of its domains', () => addon.findDomain(xc, 0, record));
     return { addon, xc, version };
   } catch (error) {
     addon.closeInterface(xc);

@@ -5,7 +5,7 @@ import { DOM0, domid, evtchn, randomVmUuid } from '@xenops/core/ids';
 import type { PvBuildSpec } from '@xenops/core/hypervisor';
 import type { AddonBuildResult } from './addon-build.ts';
 import type { Addon, AddonOperation, XcInterface } from './addon.ts';
-import { addonError, domainRecord, failCall, fakeAddon } from './fake-addon.test-helper.ts';
+import { addonError, failCall, fakeAddon, findAnyDomain } from './fake-addon.test-helper.ts';
 import { nativeHypervisor, type NativeHypervisor } from './native-hypervisor.ts';
 
 const XC = {} as XcInterface;
@@ -34,7 +34,7 @@ function hypervisorOn(given: Partial<Record<keyof Addon, unknown>>): NativeHyper
     commandLine: '',
     pageSizeBytes: 4096,
   };
-  const addon = fakeAddon({ findDomain: () => domainRecord(DOMID), ...given });
+  const addon = fakeAddon({ findDomain: findAnyDomain(), ...given });
   return nativeHypervisor({ addon, xc: XC, version }, { kernelCache: undefined });
 }
 

@@ -6,7 +6,7 @@ import type { Progress, SaveRestore } from '@xenops/core/hypervisor';
 import type { AddonSaveQuestion } from './addon-build.ts';
 import type { Addon, XcInterface } from './addon.ts';
 import { Connection } from './connection.ts';
-import { addonError, domainRecord, fakeAddon } from './fake-addon.test-helper.ts';
+import { addonError, fakeAddon, findAnyDomain } from './fake-addon.test-helper.ts';
 import { saveVerbs } from './save-verbs.ts';
 
 const DOMID = domid(7);
@@ -24,7 +24,7 @@ function verbsOn(given: Partial<Record<keyof Addon, unknown>>): SaveRestore {
     commandLine: '',
     pageSizeBytes: 4096,
   };
-  const addon = fakeAddon({ findDomain: () => domainRecord(DOMID), ...given });
+  const addon = fakeAddon({ findDomain: findAnyDomain(), ...given });
   return saveVerbs(new Connection({ addon, xc: {} as XcInterface, version }));
 }
 
@@ -155,7 +155,7 @@ test('pages are told with their stage', async () => {
 });
 
 test('no domain is told as such before anything is read or written', async () => {
-  const verbs = verbsOn({ findDomain: () => new ArrayBuffer(0) });
+  const verbs = verbsOn({ findDomain: () => false });
   const missing = { code: 'HYPERVISOR_NO_DOMAIN', context: { domid: 7 } };
   await expect(verbs.saveDomain(DOMID, { fd: 1, suspend })).rejects.toMatchObject(missing);
   const rings = {

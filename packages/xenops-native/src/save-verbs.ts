@@ -19,7 +19,7 @@ export function saveVerbs(connection: Connection): SaveRestore {
         await connection.run(
           deed,
           (xc, onStage, addon) => {
-            const { guestType } = guestOf({ xc, addon, domid, deed });
+            const { guestType } = guestOf(connection, { xc, domid, deed });
             if (guestType === 'pv' && live) assertShadowPaging(xc, addon, deed);
             return addon.startSave(xc, domid, args, questions.ask, onStage);
           },
@@ -39,7 +39,7 @@ export function saveVerbs(connection: Connection): SaveRestore {
       return connection.run(
         deed,
         (xc, onStage, addon) => {
-          guestOf({ xc, addon, domid, deed, guestType });
+          guestOf(connection, { xc, domid, deed, guestType });
           return addon.startRestore(xc, domid, restoreArguments(spec), onStage);
         },
         options,

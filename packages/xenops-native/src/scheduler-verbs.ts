@@ -4,13 +4,13 @@ import { HypervisorError } from '@xenops/core/errors';
 import {
   SCHEDULERS,
   type HostControl,
+  type Scheduler,
   type SchedulerShare,
   type SeenScheduler,
 } from '@xenops/core/hypervisor';
 import type { Domid } from '@xenops/core/ids';
-import type { Addon, XcInterface } from './addon.ts';
+import type { XcInterface } from './addon.ts';
 import { onDomain, onHost, type Connection, type Deed, type Verbs } from './connection.ts';
-import { DomainTable } from './domain-list-codec.ts';
 
 type SchedulerVerb =
   | 'scheduler'
@@ -32,23 +32,25 @@ export function schedulerVerbs(connection: Connection): SchedulerVerbs {
   return { ...shareVerbs(connection), ...cpupoolVerbs(connection) };
 }
 
+const READ = onHost('read the scheduler');
+const SCHEDULER_NAMES: ReadonlyMap<number, Scheduler> = new Map(
+  Object.entries(SCHEDULERS).map(([name, number]) => [number, name as Scheduler]),
+);
+
 type ShareVerb = 'scheduler' | 'schedulerShare' | 'setSchedulerShare';
 
 function shareVerbs(connection: Connection): Pick<SchedulerVerbs, ShareVerb> {
   return {
-    scheduler: () =>
-      connection.call(onHost('read the scheduler'), (xc, addon) =>
-        schedulerFromNumber(addon.scheduler(xc)),
-      ),
+    scheduler: () => connection.call(READ, (xc, addon) => schedulerFromNumber(addon.scheduler(xc))),
     schedulerShare(domid) {
       const deed = onDomain('read the scheduler share of', domid);
-      return connection.call(deed, (xc, addon) => readShare(xc, addon, domid, deed));
+      return connection.call(deed, (xc) => readShare(connection, { xc, domid, deed }));
     },
     setSchedulerShare(domid, wanted) {
       const deed = onDomain('set the scheduler share of', domid, wanted);
       connection.call(deed, (xc, addon) => {
         // Both are always set: the two schedulers differ in how they would be told to keep one.
-        const before = readShare(xc, addon, domid, deed);
+        const before = readShare(connection, { xc, domid, deed });
         const { scheduler, weight, capPercent } = { ...before, ...wanted };
         if (scheduler === 'credit') addon.setCreditShare(xc, domid, weight, capPercent);
         else addon.setCredit2Share(xc, domid, weight, capPercent);
@@ -95,8 +97,12 @@ function cpupoolVerbs(connection: Connection): Omit<SchedulerVerbs, ShareVerb> {
 }
 
 /** A domain's share under the scheduler of its cpupool. */
-function readShare(xc: XcInterface, addon: Addon, domid: Domid, deed: Deed): SchedulerShare {
-  const [domain] = new DomainTable(addon.findDomain(xc, domid));
+function readShare(
+  connection: Connection,
+  { xc, domid, deed }: { readonly xc: XcInterface; readonly domid: Domid; readonly deed: Deed },
+): SchedulerShare {
+  const { addon } = connection;
+  const domain = connection.findDomain(xc, domid);
   if (domain === undefined) throw noDomain(deed);
   const pool = addon.cpupools(xc).find(({ cpupoolId }) => cpupoolId === domain.cpupoolId);
   const scheduler = pool === undefined ? undefined : schedulerFromNumber(pool.scheduler);
@@ -117,6 +123,5 @@ function noDomain({ what, context }: Deed): HypervisorError {
 }
 
 function schedulerFromNumber(number: number): SeenScheduler {
-  const found = Object.entries(SCHEDULERS).find(([, known]) => known === number);
-  return found === undefined ? `unknown-${number}` : (found[0] as SeenScheduler);
+  return SCHEDULER_NAMES.get(number) ?? `unknown-${number}`;
 }

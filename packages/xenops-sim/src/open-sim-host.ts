@@ -1,13 +1,17 @@
 import { ConnectError } from '@xenops/core/errors';
 import type { HotplugServices } from '@xenops/core/hotplug';
+import type { HostServices } from '@xenops/core/host';
 import type { Hypervisor } from '@xenops/core/hypervisor';
 import { defaultSimFolder, simSocketPaths } from './daemon/socket-folder.ts';
 import { startOnDemand, type StartOptions } from './daemon/start-on-demand.ts';
+import { remoteServices } from './rpc/machine-verbs.ts';
 import { openRemoteHost } from './rpc/remote-hypervisor.ts';
 
 export interface OpenedSimHost {
   readonly hypervisor: Hypervisor;
   readonly hotplug: HotplugServices;
+  /** Of this machine, but for device models. */
+  readonly services: HostServices;
   /** For a client of xenstored. */
   readonly xenstoreSocketPath: string;
 }
@@ -20,11 +24,16 @@ export async function openSimHost(
   folder: string = defaultSimFolder(),
   options: StartOptions = {},
 ): Promise<OpenedSimHost> {
-  const { hypervisorSocket, xenstoreSocket } = simSocketPaths(folder);
-  const open = async (): Promise<OpenedSimHost> => ({
-    ...(await openRemoteHost(hypervisorSocket)),
-    xenstoreSocketPath: xenstoreSocket,
-  });
+  const { hypervisorSocket, xenstoreSocket, runFolder } = simSocketPaths(folder);
+  const open = async (): Promise<OpenedSimHost> => {
+    const { hypervisor, machine } = await openRemoteHost(hypervisorSocket);
+    return {
+      hypervisor,
+      hotplug: machine.hotplug,
+      services: remoteServices(machine.process, { runFolder, stateFolder: runFolder }),
+      xenstoreSocketPath: xenstoreSocket,
+    };
+  };
   try {
     return await open();
   } catch (error) {

@@ -25,6 +25,7 @@ import { linuxGuest } from './guests/linux-guest.ts';
 import { createModel } from './hypervisor/hypervisor-model.ts';
 import { openHandle, type SimHypervisor } from './hypervisor/sim-hypervisor.ts';
 import type { XenState } from './hypervisor/xen-state.ts';
+import { openForAppend } from './xenstored/append-file.ts';
 import type { DomainPresence } from './xenstored/domains.ts';
 import { simHostServices, type StartProgram } from './services/sim-host-services.ts';
 import { simHotplug, type SimScript } from './services/sim-hotplug.ts';
@@ -63,7 +64,9 @@ export interface SimControl {
   readonly xenstored: Xenstored;
   /** Files, loop devices, links and processes of Dom0. */
   readonly machine: SimMachine;
-  /** Faults of the host's connections: `hypervisor`, `store`, and those opened here, but for guests and back-ends. */
+  /**
+   * Faults of the host: of `hypervisor`, `store`, and the connections opened here but for guests and back-ends; of `services` and `hotplug`.
+   */
   readonly faults: FaultPlan;
   /** A further connection to the hypervisor, as another process has. */
   openHypervisor(): SimHypervisor;
@@ -103,6 +106,8 @@ export async function createSimHost(options: SimHostOptions = {}): Promise<SimHo
       });
       return ring.session;
     },
+    clock,
+    openForAppend,
     log,
   });
   const openWith = (connector: Connector): WireClient => new WireClient(connector, { clock });
@@ -140,15 +145,17 @@ export async function createSimHost(options: SimHostOptions = {}): Promise<SimHo
     tempers,
     log,
     onPresence: ({ kind, domid, devid }, isPresent) => {
-      const name = `vif${domid}.${devid}`;
-      if (kind !== 'vif') return;
-      if (isPresent) machine.links.set(name, { name, mtu: 1500, isUp: false });
-      else machine.links.delete(name);
+      if (kind === 'vif') machine.setLink(`vif${domid}.${devid}`, isPresent);
     },
   });
   const { programs = {}, scripts = {}, deviceModelFailure: failure } = options;
   const startModel: StartProgram = (spec, logLine) =>
-    startStandIn(spec, { store: ownStore, failure, log: logLine });
+    startStandIn(spec, {
+      store: ownStore,
+      failure,
+      onTap: (link, isPresent) => machine.setLink(link, isPresent),
+      log: logLine,
+    });
   const services = simHostServices({
     machine,
     clock,
@@ -162,8 +169,8 @@ export async function createSimHost(options: SimHostOptions = {}): Promise<SimHo
   return {
     hypervisor,
     store,
-    services,
-    hotplug: simHotplug(machine, scripts),
+    services: faults.wrapServices(services),
+    hotplug: faults.wrapHotplug(simHotplug(machine, scripts)),
     control: {
       clock,
       xenstored,

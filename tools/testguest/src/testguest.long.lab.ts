@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { TESTGUEST_UP } from './index.ts';
 import { DISK_IMAGE, XlHost, type GuestType } from './xl-host.lab-helper.ts';
 
-const TEST_TIMEOUT_MS = 300_000;
+const TEST_TIMEOUT_MS = 600_000;
 const XVDA = 51_712;
 const GUEST_ADDRESS = '192.168.77.9';
 const MAC = '00:16:3e:00:00:01';
@@ -138,10 +138,12 @@ describe.each<GuestType>(['pv', 'pvh'])('a %s guest', (type) => {
     async () => {
       await host.create({ name, type, extra: 'testguest.ignore-shutdown' });
       expect(await host.ask(name, 'ping')).toBe('ok');
-      await host.xl('shutdown', name);
+      // Not by xl, which waits a minute for the acknowledgement and fails.
+      const request = `/local/domain/${await host.domid(name)}/control/shutdown`;
+      await host.sh('xenstore-write "$1" poweroff', request);
       expect(await host.ask(name, 'ping')).toBe('ok');
       expect(await host.read(name, 'control/shutdown')).toBe('poweroff');
-      await host.sh('xenstore-write "/local/domain/$(xl domid "$1")/control/shutdown" ""', name);
+      await host.sh('xenstore-write "$1" ""', request);
       expect(await host.ask(name, 'set ignore-shutdown=off')).toBe('ok');
       await host.reboot(name);
       expect(await host.ask(name, 'set ignore-shutdown=off')).toBe('ok');

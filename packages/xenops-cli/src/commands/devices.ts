@@ -11,7 +11,7 @@ import {
   type Network,
   type VbdConfig,
 } from '@xenops/core/devices';
-import { deviceModelConfig, startDomainDeviceModel } from '@xenops/core/dm';
+import { changeMedium, deviceModelConfig, startDomainDeviceModel } from '@xenops/core/dm';
 import {
   getDomain,
   listDeviceAddresses,
@@ -22,12 +22,25 @@ import {
 import { ConfigError, DeviceError, hasCode } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
 import { DOM0, type Domid } from '@xenops/core/ids';
+import { moveVif, setVifOnline } from '@xenops/core/netman';
 import { command, type Command, type CommandContext } from './command.ts';
-import { DOMID, flag, NUMBER, optional, required, TEXT, withDefault, word } from './option.ts';
+import {
+  DOMID,
+  FILE,
+  flag,
+  NUMBER,
+  optional,
+  required,
+  TEXT,
+  withDefault,
+  word,
+} from './option.ts';
 
 const MODES = ['r', 'w'] as const;
 const PHYS_TYPES = ['file', 'phy', 'phys', 'raw', 'qcow', 'qcow2', 'vhd', 'aio', 'nbd'] as const;
 const DEVICE_TYPES = ['disk', 'cdrom'] as const;
+const MEDIUM_TYPES = ['raw', 'qcow', 'qcow2', 'vhd'] as const satisfies readonly DiskFormat[];
+const NO_MEDIUM_PLAN = 'its device model changes the medium by itself';
 const FORCE = flag('take it away without the guest: what it had not written is lost');
 
 const vbdOptions = {
@@ -46,11 +59,21 @@ const vbdOptions = {
   'backend-domid': withDefault({ ...DOMID, doc: 'domain that serves it' }, DOM0),
 } as const;
 
+const driveOptions = {
+  domid: required(DOMID),
+  virtpath: required({ ...TEXT, doc: 'name of the drive in the guest: hdc' }),
+} as const;
+
+const NETTY = {
+  ...TEXT,
+  doc: 'network: bridge:NAME, openvswitch:NAME, or DriverDomain[:NAME] of the domain that serves it',
+};
+
 const vifOptions = {
   domid: required(DOMID),
   devid: withDefault({ ...NUMBER, doc: 'number of the interface' }, 0),
   mac: optional({ ...TEXT, doc: 'MAC address; a random one unless said' }),
-  netty: withDefault({ ...TEXT, doc: 'network: bridge:NAME or openvswitch:NAME' }, 'bridge:xenbr0'),
+  netty: withDefault(NETTY, 'bridge:xenbr0'),
   'backend-domid': withDefault({ ...DOMID, doc: 'domain that serves it' }, DOM0),
   script: optional({ ...TEXT, doc: 'hotplug script in place of the native way' }),
 } as const;
@@ -103,6 +126,36 @@ export const deviceCommands: readonly Command[] = [
     },
   }),
   command({
+    name: 'cd_eject',
+    aliases: ['cd-eject'],
+    summary: 'take the medium out of a CD drive of an HVM guest',
+    changes: true,
+    noPlan: NO_MEDIUM_PLAN,
+    options: driveOptions,
+    async run(host, { domid, virtpath }, { out, json, signal }) {
+      await changeMedium(host, domid, virtpath, undefined, { signal });
+      await updateXlFile(host, domid);
+      if (json) out.json({ domid, virtpath, physpath: null });
+    },
+  }),
+  command({
+    name: 'cd_insert',
+    aliases: ['cd-insert'],
+    summary: 'put a medium into a CD drive of an HVM guest, in place of the one that is in it',
+    changes: true,
+    noPlan: NO_MEDIUM_PLAN,
+    options: {
+      ...driveOptions,
+      physpath: required({ ...FILE, doc: 'image or block device' }),
+      phystype: withDefault(word(MEDIUM_TYPES, 'what the image is'), 'raw'),
+    },
+    async run(host, { domid, virtpath, physpath, phystype }, { out, json, signal }) {
+      await changeMedium(host, domid, virtpath, { target: physpath, format: phystype }, { signal });
+      await updateXlFile(host, domid);
+      if (json) out.json({ domid, virtpath, physpath });
+    },
+  }),
+  command({
     name: 'add_vif',
     summary: 'attach a network interface',
     changes: true,
@@ -131,6 +184,41 @@ export const deviceCommands: readonly Command[] = [
       await detach(host, { domid, kind: 'vif', devid, force }, context);
     },
   }),
+  command({
+    name: 'vif_move',
+    summary: 'connect an interface to another network while the guest runs',
+    changes: true,
+    options: {
+      domid: required(DOMID),
+      devid: withDefault({ ...NUMBER, doc: 'number of the interface' }, 0),
+      netty: required(NETTY),
+    },
+    async run(host, { domid, devid, netty }, { out, json, signal }) {
+      await getDomain(host, domid);
+      await moveVif(host, { domid, devid }, networkOf(netty), { signal });
+      await updateXlFile(host, domid);
+      if (json) out.json({ domid, devid, netty });
+    },
+  }),
+  ...(['vif_online', 'vif_offline'] as const).map((name) =>
+    command({
+      name,
+      summary:
+        name === 'vif_online'
+          ? 'connect an interface to its network again'
+          : 'take an interface off its network: the guest sees its cable pulled',
+      changes: true,
+      options: {
+        domid: required(DOMID),
+        devid: withDefault({ ...NUMBER, doc: 'number of the interface' }, 0),
+      },
+      async run(host, { domid, devid }, { out, json, signal }) {
+        await getDomain(host, domid);
+        await setVifOnline(host, { domid, devid }, name === 'vif_online', { signal });
+        if (json) out.json({ domid, devid, online: name === 'vif_online' });
+      },
+    }),
+  ),
   command({
     name: 'add_dm',
     summary:
@@ -231,8 +319,10 @@ function networkOf(text: string): Network {
   const [, kind, bridge] = /^(bridge|openvswitch):(.+)$/.exec(text) ?? [];
   if (bridge !== undefined)
     return { kind: kind === 'openvswitch' ? 'openvswitch' : 'bridge', bridge };
+  const [isForeign, foreign = ''] = /^DriverDomain(?::(.+))?$/.exec(text) ?? [];
+  if (isForeign !== undefined) return { kind: 'driver-domain', bridge: foreign };
   throw new ConfigError('CONFIG_BAD_VALUE', {
-    message: `A network is bridge:NAME or openvswitch:NAME, not "${text}"`,
+    message: `A network is bridge:NAME, openvswitch:NAME or DriverDomain[:NAME], not "${text}"`,
     context: { netty: text },
   });
 }

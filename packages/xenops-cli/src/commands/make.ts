@@ -7,6 +7,7 @@ import {
   updateXlFile,
   VIDEO_KIB_DEFAULT,
   type BuildConfig,
+  type DomainLimits,
   type HvmConfig,
 } from '@xenops/core/domain';
 import type { Host } from '@xenops/core/host';
@@ -18,6 +19,7 @@ import {
   FILE,
   flag,
   MEMORY_KIB,
+  NUMBER,
   optional,
   required,
   TEXT,
@@ -69,8 +71,19 @@ export const makeCommands: readonly Command[] = [
         1,
       ),
       passthrough: flag('so that it can be given PCI devices'),
+      shadow: flag('page tables by Xen in place of the processor (HVM and PVH)'),
+      nested: flag('so that it can run a hypervisor of its own (HVM); it cannot be saved then'),
+      grant_frames: optional({
+        ...NUMBER,
+        doc: "frames of its grant table; Xen's limit unless said",
+      }),
+      maptrack_frames: optional({
+        ...NUMBER,
+        doc: "frames to map grants of others with; Xen's limit unless said",
+      }),
     },
-    async run(host, { hvm, pvh, name, uuid: given, vcpus, passthrough }, { out, json }) {
+    async run(host, values, { out, json }) {
+      const { hvm, pvh, name, uuid: given, vcpus, passthrough } = values;
       const uuid = given ?? randomVmUuid();
       const guestType = hvm ? 'hvm' : pvh ? 'pvh' : 'pv';
       const domid = await createDomain(host, {
@@ -79,6 +92,7 @@ export const makeCommands: readonly Command[] = [
         name,
         maxVcpus: vcpus,
         passthrough,
+        limits: limitsOf(values),
       });
       if (json) out.json({ domid, uuid });
       else out.line(String(domid));
@@ -118,6 +132,10 @@ export const makeCommands: readonly Command[] = [
       acpi: flag('always on; accepted for old scripts'),
       apic: flag('always on; accepted for old scripts'),
       nx: flag('always on; accepted for old scripts'),
+      nested: flag('let it run a hypervisor of its own; it cannot be saved then'),
+      smbios_pt: flag('ignored; --smbios_firmware brings tables'),
+      smbios_oem_types_pt: optional({ ...TEXT, doc: 'ignored; --smbios_firmware brings tables' }),
+      acpi_pt: flag('ignored; --acpi_firmware brings tables'),
     },
     async run(host, values, context) {
       const { kernel, firmware, video, viridian, hpet } = values;
@@ -129,6 +147,7 @@ export const makeCommands: readonly Command[] = [
         videoMemoryKib: video,
         ...(viridian ? { viridianFeatures: VIRIDIAN_DEFAULT } : {}),
         ...(hpet ? { hpet } : {}),
+        ...(values.nested ? { nestedVirt: true } : {}),
         acpiModulePath: values.acpi_firmware,
         smbiosModulePath: values.smbios_firmware,
       };
@@ -146,6 +165,26 @@ export const makeCommands: readonly Command[] = [
     },
   }),
 ];
+
+/** What of the command line Xen fixes at creation. */
+function limitsOf({
+  shadow,
+  nested,
+  grant_frames: maxGrantFrames,
+  maptrack_frames: maxMaptrackFrames,
+}: {
+  readonly shadow: boolean;
+  readonly nested: boolean;
+  readonly grant_frames: number | undefined;
+  readonly maptrack_frames: number | undefined;
+}): DomainLimits {
+  return {
+    ...(shadow ? { hap: false } : {}),
+    ...(nested ? { nestedVirt: true } : {}),
+    ...(maxGrantFrames === undefined ? {} : { maxGrantFrames }),
+    ...(maxMaptrackFrames === undefined ? {} : { maxMaptrackFrames }),
+  };
+}
 
 /** The sizes common to all guest types. */
 async function sizes(

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { CallRecorder } from './call-recorder.test-helper.ts';
 import { recordCalls } from './call-recorder.test-helper.ts';
@@ -21,8 +24,6 @@ async function withCard(): Promise<PciSim> {
   }));
   const started = await startSim({ hasIommu: true, pci }, { pci: kernel });
   const host = calls.watch(started.host);
-  // The folder of all back-ends stays once there has been one.
-  await host.store.mkdir('/local/domain/0/backend');
   const sim: Sim = {
     ...started,
     host,
@@ -183,6 +184,23 @@ describe('taking devices away', () => {
     expect(Object.keys(nodes).filter((node) => node.endsWith('-2'))).toEqual([]);
     const wrong = await sim.exec('del_pci', '-domid', '1', '-pci', '0000:04:00.0', '--force');
     expect(wrong.err).toContain('Domain 1 has no PCI device 0000:04:00.0');
+  });
+
+  test('is what a domain needs that is to be saved', async () => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'xenops-pci-'));
+    const kernel = path.join(folder, 'kernel');
+    const sim = '@xenops/sim';
+    const { simulatedKernel } = (await import(sim)) as { simulatedKernel: () => Buffer };
+    await writeFile(kernel, simulatedKernel());
+    await using host = await withCard();
+    await host.exec('build_domain', '-domid', '1', '-kernel', kernel, '-memory', '32M');
+    await host.exec('add_pci', '-domid', '1', '-pci', CARD);
+    const image = path.join(folder, 'image');
+    const { status, err } = await host.exec('save_domain', '-domid', '1', '-file', image);
+    expect(status).toBe(1);
+    expect(err).toContain('Domain 1 cannot be saved: it has a PCI device of the host');
+    expect(await readdir(folder)).toEqual(['kernel']);
+    await rm(folder, { recursive: true });
   });
 
   test('is part of destroying the domain', async () => {

@@ -53,9 +53,12 @@ export const saveCommands: readonly Command[] = [
       domid: required(DOMID),
       file: required({ ...FILE, doc: 'the image to make' }),
       live: flag('copy most of the memory while the guest runs'),
+      uncooperative: flag(
+        'let the guest go on as after a migration: it cannot cancel a suspension',
+      ),
     },
-    async run(host, { domid, file, live }, context) {
-      await save(host, { domid, file, live, keep: true }, context);
+    async run(host, { domid, file, live, uncooperative }, context) {
+      await save(host, { domid, file, live, keep: true, isCooperative: !uncooperative }, context);
     },
   }),
   command({
@@ -87,17 +90,19 @@ interface SaveCommand {
   readonly file: string;
   readonly live: boolean;
   readonly keep: boolean;
+  readonly isCooperative?: boolean;
 }
 
 async function save(
   host: Host,
-  { domid, file, live, keep }: SaveCommand,
+  { domid, file, live, keep, isCooperative }: SaveCommand,
   { out, json, signal }: CommandContext,
 ): Promise<void> {
   const model = await adoptDeviceModel(host, domid, { signal });
   try {
     await saveDomainFile(host, domid, file, {
       keep,
+      isCooperative,
       live,
       signal,
       deviceModel: model,

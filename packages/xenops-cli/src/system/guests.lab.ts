@@ -34,6 +34,7 @@ describe('guests with devices on real Xen', () => {
   afterEach(async () => {
     await host.sh(`cd ${host.folder} && rm -f disk.img *.save`);
     expect(await host.fingerprint()).toBe(before);
+    expect(await xenops.ok('doctor')).toBe('');
   }, TEST_TIMEOUT_MS);
 
   const disk = (domid: number): readonly string[] => [
@@ -80,7 +81,12 @@ describe('guests with devices on real Xen', () => {
 
       await xenops.ok('del_vbd', '-domid', String(domid), '-virtpath', 'xvda');
       expect(await host.sh('losetup --list --noheadings')).toBe('');
+      await host.sh('ip link add other type bridge && ip link set other up');
+      await xenops.ok('vif_move', '-domid', String(domid), '-netty', 'bridge:other');
+      expect(await host.sh('ip -o link show master other')).toContain(`vif${domid}.0`);
+      expect(await xenops.ok('stats', '-domid', String(domid))).toContain('guest');
       await xenops.ok('del_vif', '-domid', String(domid), '-devid', '0');
+      await host.sh('ip link del other');
       expect(await devices(domid)).toMatchObject([{ kind: 'console' }]);
       await xenops.ok('add_vbd', ...disk(domid));
 

@@ -58,6 +58,7 @@ export async function removeDeviceNodes(tree: XenStoreTree, address: DeviceAddre
   await pruneEmpty(tree, [
     backendPath({ backend, kind: backendKind, frontend }),
     domainPath(backend, 'backend', backendKind),
+    domainPath(backend, 'backend'),
   ]);
   await pruneEmpty(tree, [folderOf(deviceRecordPath(address))]);
   await pruneEmpty(tree, [

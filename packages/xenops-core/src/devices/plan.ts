@@ -48,6 +48,23 @@ export function attachChange(description: DeviceDescription): TreeChange {
   };
 }
 
+/** What changes when a device that is there is connected to something else: where the back-end looks, and what undoing that will need. */
+export function rewireChange(description: DeviceDescription, keys: readonly string[]): TreeChange {
+  const { address, backendKeys } = description;
+  const own = ownDeviceRecordPath(address);
+  const changed = Object.fromEntries(
+    keys.flatMap((key) => (backendKeys[key] === undefined ? [] : [[key, backendKeys[key]]])),
+  );
+  return {
+    rm: [own],
+    write: [
+      ...nodes(own, ownRecord(description)),
+      ...nodes(deviceRecordPath(address), changed),
+      ...nodes(deviceBackendPath(address), changed),
+    ],
+  };
+}
+
 /** The nodes of a device that goes away. */
 export function detachChange(address: DeviceAddress): TreeChange {
   return {

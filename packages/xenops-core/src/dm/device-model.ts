@@ -6,11 +6,12 @@ import { DOM0, type Domid } from '../ids.ts';
 import { withDeadline } from '../lifetime/deadline.ts';
 import type { DiskFormat } from '../devices/classes/vbd.ts';
 import { ownedBy } from '../xenstore/permissions.ts';
-import { deviceModelPath, domainPath, ownRecordPath } from '../xenstore/path.ts';
+import { deviceModelPath, deviceModelsPath, domainPath, ownRecordPath } from '../xenstore/path.ts';
 import { waitFor } from '../xenstore/wait.ts';
 import { valueBecomes } from '../xenstore/conditions.ts';
 import { driveId, qemuArguments, STATE_FD } from './arguments.ts';
 import type { DeviceModelConfig } from './config.ts';
+import { pruneEmpty } from '../domain/remove-nodes.ts';
 import { QmpClient, type QmpOptions } from './qmp.ts';
 
 /** Debian's qemu for Xen. */
@@ -87,6 +88,7 @@ export async function stopDeviceModel(host: Host, domid: Domid): Promise<void> {
       tree.rm(deviceModelPath(domid)),
       tree.rm(ownRecordPath(domid, 'device-model')),
     ]);
+    await pruneEmpty(tree, [deviceModelsPath()]);
   });
 }
 

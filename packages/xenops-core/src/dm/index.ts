@@ -1,4 +1,5 @@
 export { driveId, qemuArguments, STATE_FD } from './arguments.ts';
+export { changeMedium, type Medium } from './cdrom.ts';
 export type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
 export {
   adoptDeviceModel,
@@ -8,4 +9,5 @@ export {
 } from './device-model.ts';
 export { QmpClient, QMP_TIMEOUTS, type QmpEvent, type QmpOptions } from './qmp.ts';
 export { deviceModelConfig, needsDeviceModel, startDomainDeviceModel } from './from-config.ts';
+export { startStubDomain, stubTree, type StubDomainConfig } from './stub-domain.ts';
 export type { DeviceModelExtras } from './from-config.ts';

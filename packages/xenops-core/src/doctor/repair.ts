@@ -11,6 +11,7 @@ import { releaseDeadPci } from '../pci/detach.ts';
 import {
   backendPath,
   deviceModelPath,
+  deviceModelsPath,
   domainPath,
   RECORD_ROOT,
   recordPath,
@@ -66,7 +67,6 @@ async function isWanted({ hypervisor }: Host, leftover: Leftover): Promise<boole
 }
 
 async function release(host: Host, leftover: Leftover): Promise<void> {
-  const { store } = host;
   switch (leftover.kind) {
     case 'build-mark':
       await recoverBuilds(host);
@@ -92,7 +92,7 @@ async function release(host: Host, leftover: Leftover): Promise<void> {
       return;
     }
     case 'device-model-nodes':
-      await store.rm(deviceModelPath(leftover.domid));
+      await removeAndPrune(host, deviceModelPath(leftover.domid), [deviceModelsPath()]);
       return;
     case 'record':
       await removeAndPrune(host, recordPath(leftover.domid), [RECORD_ROOT]);

@@ -65,6 +65,8 @@ export interface HvmConfig extends BuildConfigBase {
   readonly mmioHoleKib?: number | undefined;
   readonly hpet?: boolean | undefined;
   readonly viridianFeatures?: bigint | undefined;
+  /** The guest may run a hypervisor of its own; it cannot be saved then. */
+  readonly nestedVirt?: boolean | undefined;
   readonly poolMultiplier?: number | undefined;
 }
 

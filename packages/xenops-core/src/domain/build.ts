@@ -39,8 +39,10 @@ export async function buildDomain(
       unmarkBuild(host, domid, { isBuilt: false }),
     );
     undo.push(`domain ${domid} as it was`, () => remakeDomain(host, domid, identity));
-    if (config.vcpus !== identity.maxVcpus) {
-      await remakeDomain(host, domid, { ...identity, maxVcpus: config.vcpus });
+    const isNested = config.kind === 'hvm' && config.nestedVirt === true;
+    if (config.vcpus !== identity.maxVcpus || (isNested && identity.limits?.nestedVirt !== true)) {
+      const limits = { ...identity.limits, ...(isNested ? { nestedVirt: true } : {}) };
+      await remakeDomain(host, domid, { ...identity, maxVcpus: config.vcpus, limits });
     }
     const rings = await prepareRings(host, domid);
     await applyLimits(host, domid, config, memory);
@@ -125,6 +127,7 @@ async function buildSpec(
   return {
     kind: 'hvm',
     ...common,
+    ...(config.nestedVirt === true ? { cpuPolicy: { ...cpuPolicy, nestedVirt: true } } : {}),
     loaderPath: config.loaderPath ?? firmware.loaderPath,
     firmwarePath: config.firmwarePath ?? firmware.firmwarePath,
     videoMemoryKib: memory.videoKib,

@@ -2,14 +2,15 @@
 import { ConfigError, DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { findDomid, type Domid, type VmUuid } from '../ids.ts';
-import type { GuestType } from '../hypervisor/hypervisor.ts';
+import type { DomainCreateSpec, GuestType } from '../hypervisor/hypervisor.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
 import { domainPath, DOMAINS_PATH } from '../xenstore/path.ts';
 import { findMany } from '../xenstore/trees.ts';
+import { recentDomids } from './recent-domids.ts';
 import { defaultName } from './record.ts';
-import { removeDomainNodes } from './remove-nodes.ts';
+import { removeBackendNodes, removeDomainNodes } from './remove-nodes.ts';
 import { withUndo } from './with-undo.ts';
-import { madeTree, type DomainIdentity } from './layout.ts';
+import { madeTree, type DomainIdentity, type DomainLimits } from './layout.ts';
 
 /** What a new domain is to be. */
 export interface CreateConfig {
@@ -21,6 +22,8 @@ export interface CreateConfig {
   readonly ssidref?: number | undefined;
   /** Whether it may be given PCI devices, now or later; not unless said, for it costs what an IOMMU costs. */
   readonly passthrough?: boolean | undefined;
+  /** What Xen fixes at creation besides. */
+  readonly limits?: DomainLimits | undefined;
 }
 
 /** Names longer than this do not fit where xl shows and stores them; Xen itself has no limit. */
@@ -31,15 +34,16 @@ const NAME_LENGTH_MAX = 255;
  * DOMAIN_NAME_TAKEN, CONFIG_BAD_VALUE or the hypervisor's error; there is no new domain then.
  */
 export async function createDomain(host: Host, config: CreateConfig): Promise<Domid> {
-  const { uuid, guestType, maxVcpus, ssidref = 0, name, passthrough = false } = config;
+  const { uuid, guestType, maxVcpus, ssidref = 0, name, passthrough = false, limits } = config;
   if (name !== undefined) await assertNameIsFree(host, name);
   return withUndo('Making a domain', async (undo) => {
-    const domid = await host.hypervisor.createDomain({
+    const domid = await createFresh(host, {
       uuid,
       guestType,
       maxVcpus,
       ssidref,
       ...(passthrough ? { iommu: true } : {}),
+      ...limits,
     });
     undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
     const identity = {
@@ -48,11 +52,23 @@ export async function createDomain(host: Host, config: CreateConfig): Promise<Do
       maxVcpus,
       ssidref,
       passthrough,
+      limits,
       name: name ?? defaultName(domid),
     };
     await writeMadeTree(host, domid, identity);
     return domid;
   });
+}
+
+/** A domain whose domid was not in use just now. */
+async function createFresh(host: Host, spec: DomainCreateSpec): Promise<Domid> {
+  const recent = await recentDomids(host);
+  for (let refused = 0; ; refused += 1) {
+    const domid = await host.hypervisor.createDomain(spec);
+    // Xen goes on from the last domid it chose, so each one is refused once at most.
+    if (!recent.has(domid) || refused >= recent.size) return domid;
+    await host.hypervisor.destroy(domid);
+  }
 }
 
 /**
@@ -64,7 +80,7 @@ export async function remakeDomain(
   domid: Domid,
   identity: DomainIdentity,
 ): Promise<void> {
-  const { uuid, guestType, maxVcpus, ssidref, passthrough = false } = identity;
+  const { uuid, guestType, maxVcpus, ssidref, passthrough = false, limits } = identity;
   await withUndo(`Making domain ${domid} anew`, async (undo) => {
     undo.push(`the nodes of domain ${domid}`, () =>
       host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)),
@@ -81,9 +97,14 @@ export async function remakeDomain(
       ssidref,
       domid,
       ...(passthrough ? { iommu: true } : {}),
+      ...limits,
     });
     undo.push(`domain ${domid}`, () => host.hypervisor.destroy(domid));
-    await writeMadeTree(host, domid, identity);
+    const change = madeTree(domid, identity);
+    await host.store.transaction(async (tree) => {
+      await removeBackendNodes(tree, domid);
+      await applyTreeChange(tree, change);
+    });
   });
 }
 

@@ -1,17 +1,20 @@
 /**
  * Taking a domain away with all that belongs to it, whoever made it: us or xl. The order is libxl's: stop the guest,
- * forget it in xenstore, then let Xen take its memory back. Steps go on after a failure; what failed is reported at the
- * end.
+ * forget it in xenstore, then let Xen take its memory back. Steps are tried again and go on after a failure; what failed is
+ * reported at the end.
  */
 import { DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { DOM0, type Domid, type VmUuid } from '../ids.ts';
+import { DOM0, findDomid, type Domid, type VmUuid } from '../ids.ts';
 import { withDeadline, type WaitOptions } from '../lifetime/deadline.ts';
+import { markRecent } from './recent-domids.ts';
 import { getDomain } from './record.ts';
 import { detachDevice } from '../devices/detach.ts';
 import { releasePciOf } from '../pci/detach.ts';
 import { stopDeviceModel } from '../dm/device-model.ts';
+import { stopAgentModels } from '../dmagent/models.ts';
 import { listDeviceAddresses } from './list-devices.ts';
+import { ownRecordPath } from '../xenstore/path.ts';
 import { removeDomainNodes } from './remove-nodes.ts';
 
 /** Where xl keeps its own files of each domain (libxl_dom.c, userdata). */
@@ -30,20 +33,26 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
       context: { domid },
     });
   }
-  const failures: unknown[] = [];
-  const attempt = async (step: () => void | Promise<void>): Promise<void> => {
-    try {
-      await step();
-    } catch (error) {
-      failures.push(error);
-    }
-  };
+  // A guest that cannot be paused dies all the same.
   await attempt(() => host.hypervisor.pause(domid));
-  // It holds the guest's disks, and its death is what lets its back-ends close.
-  await attempt(() => stopDeviceModel(host, domid));
-  await attempt(() => detachAll(host, domid, options));
-  await attempt(() => host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)));
-  await attempt(() => removeXlFiles(host, domid, uuid));
+  const held = await releaseAll([
+    () => destroyStub(host, domid, options),
+    // It holds the guest's disks, and its death is what lets its back-ends close.
+    () => stopDeviceModel(host, domid),
+    () => stopAgentModels(host, domid),
+    () => detachAll(host, domid, options),
+  ]);
+  const rest = await releaseAll([
+    // The guest is paused and its device model gone: nobody uses them any more.
+    () => releasePciOf(host, domid),
+    // What could not be released stays on record, for the doctor.
+    ...(held.length > 0
+      ? []
+      : [() => host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid))]),
+    () => removeXlFiles(host, domid, uuid),
+    () => markRecent(host, domid),
+  ]);
+  const failures = [...held, ...rest];
   await host.hypervisor.destroy(domid, { signal: options.signal });
   await waitUntilGone(host, domid, uuid, options);
   if (failures.length > 0) {
@@ -53,6 +62,42 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
       cause: failures.length === 1 ? failures[0] : new AggregateError(failures),
     });
   }
+}
+
+/**
+ * Takes these steps, each once more when it fails: while the domain is there nobody else can have what is its own. What failed
+ * twice.
+ */
+async function releaseAll(
+  steps: readonly (() => void | Promise<void>)[],
+): Promise<readonly unknown[]> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    if ((await attempt(step)) === undefined) continue;
+    const failure = await attempt(step);
+    if (failure !== undefined) failures.push(failure);
+  }
+  return failures;
+}
+
+/** What the step fails with; undefined when it does not. */
+async function attempt(step: () => void | Promise<void>): Promise<unknown> {
+  try {
+    await step();
+    return undefined;
+  } catch (error) {
+    return error ?? new Error('It failed without a reason');
+  }
+}
+
+/** The domain that its device model runs in, by our own record. */
+async function destroyStub(host: Host, domid: Domid, options: WaitOptions): Promise<void> {
+  const text = await host.store.find(ownRecordPath(domid, 'stub-domain'));
+  const [stubText = '', uuid] = text?.split(' ') ?? [];
+  const stub = findDomid(stubText);
+  // Destroyed before, its domid may be another's by now.
+  if (stub === undefined || (await host.hypervisor.findDomain(stub))?.uuid !== uuid) return;
+  await destroyDomain(host, stub, options);
 }
 
 /** Takes all devices away, side by side; the primary console goes with the domain's nodes. */
@@ -66,10 +111,6 @@ async function detachAll(host: Host, domid: Domid, { signal }: WaitOptions): Pro
   const failures = results.flatMap((result): unknown[] =>
     result.status === 'rejected' ? [result.reason] : [],
   );
-  if (devices.some(({ kind }) => kind === 'pci')) {
-    // The guest is paused and its device model gone: nobody uses them any more.
-    await releasePciOf(host, domid).catch((error: unknown) => void failures.push(error));
-  }
   if (failures.length > 0) throw new AggregateError(failures, 'Not every device could be released');
 }
 

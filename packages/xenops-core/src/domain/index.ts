@@ -8,7 +8,7 @@ export { destroyDomain } from './destroy.ts';
 export { listDeviceAddresses, listDevices } from './list-devices.ts';
 export type { DeviceView } from './list-devices.ts';
 export { builtTree, madeTree } from './layout.ts';
-export type { BuiltDomain, DomainIdentity } from './layout.ts';
+export type { BuiltDomain, DomainIdentity, DomainLimits } from './layout.ts';
 export { getDomain } from './record.ts';
 export { requestShutdown, waitForShutdown } from './shutdown.ts';
 export type { DomainEnd, ShutdownRequest } from './shutdown.ts';

@@ -7,10 +7,16 @@ import { DOM0, type Domid, type Evtchn, type VmUuid } from '../ids.ts';
 import type { MemoryBreakdown } from '../memory/breakdown.ts';
 import type { BuildConfig } from './build-config.ts';
 import { configRecord } from './config-record.ts';
-import type { BuildResult, GuestType } from '../hypervisor/hypervisor.ts';
+import type { BuildResult, DomainCreateSpec, GuestType } from '../hypervisor/hypervisor.ts';
 import type { NodeWrite, TreeChange } from '../xenstore/nodes.ts';
 import * as paths from '../xenstore/path.ts';
 import { ownedBy } from '../xenstore/permissions.ts';
+
+/** What Xen fixes at creation, for those few domains that want something else than libxl gives them. */
+export type DomainLimits = Pick<
+  DomainCreateSpec,
+  'hap' | 'nestedVirt' | 'vpmu' | 'maxGrantFrames' | 'maxMaptrackFrames' | 'maxGrantVersion'
+>;
 
 /** Identity of a domain, and how it starts. */
 export interface DomainIdentity {
@@ -21,6 +27,7 @@ export interface DomainIdentity {
   readonly ssidref: number;
   /** It may be given PCI devices. */
   readonly passthrough?: boolean | undefined;
+  readonly limits?: DomainLimits | undefined;
 }
 
 /** Nodes below the domain's root that the guest owns; all start empty. */
@@ -50,7 +57,7 @@ const PLATFORM_FEATURES = [
 
 /** The tree of a domain that has been created and not built. */
 export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
-  const { uuid, name, guestType, maxVcpus, ssidref, passthrough = false } = identity;
+  const { uuid, name, guestType, maxVcpus, ssidref, passthrough = false, limits = {} } = identity;
   const roots = [paths.domainPath(domid), paths.vmPath(uuid), paths.recordPath(domid)] as const;
   const readable = ownedBy(DOM0, domid);
   const isHvm = guestType === 'hvm';
@@ -80,6 +87,9 @@ export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
       { path: paths.ownRecordPath(domid, 'max-vcpus'), value: String(maxVcpus) },
       { path: paths.ownRecordPath(domid, 'ssidref'), value: String(ssidref) },
       ...(passthrough ? [{ path: paths.ownRecordPath(domid, 'passthrough'), value: '1' }] : []),
+      ...(Object.keys(limits).length > 0
+        ? [{ path: paths.ownRecordPath(domid, 'limits'), value: JSON.stringify(limits) }]
+        : []),
       { path: paths.ownRecordPath(domid, 'state'), value: 'made' },
     ],
   };

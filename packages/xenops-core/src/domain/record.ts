@@ -8,7 +8,7 @@ import type { DomainInfo } from '../hypervisor/hypervisor.ts';
 import type { Domid } from '../ids.ts';
 import { domainPath, ownRecordPath } from '../xenstore/path.ts';
 import { findMany } from '../xenstore/trees.ts';
-import type { DomainIdentity } from './layout.ts';
+import type { DomainIdentity, DomainLimits } from './layout.ts';
 
 /** The domain as Xen has it. Rejects with DOMAIN_NOT_FOUND. */
 export async function getDomain(host: Host, domid: Domid): Promise<DomainInfo> {
@@ -28,14 +28,18 @@ export async function getDomain(host: Host, domid: Domid): Promise<DomainInfo> {
  */
 export async function getUnbuilt(host: Host, info: DomainInfo): Promise<DomainIdentity> {
   const { domid, uuid, guestType } = info;
-  const [recordedUuid, state, maxVcpus, ssidref, passthrough, name] = await findMany(host.store, [
-    ownRecordPath(domid, 'uuid'),
-    ownRecordPath(domid, 'state'),
-    ownRecordPath(domid, 'max-vcpus'),
-    ownRecordPath(domid, 'ssidref'),
-    ownRecordPath(domid, 'passthrough'),
-    domainPath(domid, 'name'),
-  ]);
+  const [recordedUuid, state, maxVcpus, ssidref, passthrough, limits, name] = await findMany(
+    host.store,
+    [
+      ownRecordPath(domid, 'uuid'),
+      ownRecordPath(domid, 'state'),
+      ownRecordPath(domid, 'max-vcpus'),
+      ownRecordPath(domid, 'ssidref'),
+      ownRecordPath(domid, 'passthrough'),
+      ownRecordPath(domid, 'limits'),
+      domainPath(domid, 'name'),
+    ],
+  );
   if (recordedUuid !== uuid || state !== 'made') {
     const why = recordedUuid === uuid ? 'has been built already' : 'was not made by this toolstack';
     throw new DomainError('DOMAIN_WRONG_STATE', {
@@ -50,7 +54,13 @@ export async function getUnbuilt(host: Host, info: DomainInfo): Promise<DomainId
     maxVcpus: Number(maxVcpus),
     ssidref: Number(ssidref),
     passthrough: passthrough === '1',
+    limits: parseLimits(limits),
   };
+}
+
+/** Limits as `madeTree` wrote them, where only Dom0 writes. */
+export function parseLimits(text: string | undefined): DomainLimits {
+  return text === undefined ? {} : (JSON.parse(text) as DomainLimits);
 }
 
 /** The name of a domain that was given none. */

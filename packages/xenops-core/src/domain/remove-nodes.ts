@@ -5,6 +5,7 @@ import {
   buildMarkPath,
   BUILDS_FOLDERS,
   deviceModelPath,
+  deviceModelsPath,
   domainPath,
   RECORD_ROOT,
   recordPath,
@@ -14,16 +15,13 @@ import {
 import type { XenStoreTree } from '../xenstore/xenstore.ts';
 import { parseBackendPath } from './list-devices.ts';
 
-/**
- * Removes every node of the domain, and what of its devices lies in back-end domains, by the trusted record; and the
- * folders above that have become empty, as libxl does.
- */
+/** Removes every node of the domain, with its devices in back-end domains, and the folders above that have become empty, as libxl does. */
 export async function removeDomainNodes(
   tree: XenStoreTree,
   domid: Domid,
   uuid: VmUuid,
 ): Promise<void> {
-  const backends = await recordedBackends(tree, domid);
+  await removeBackendNodes(tree, domid);
   await Promise.all(
     [
       domainPath(domid),
@@ -31,13 +29,20 @@ export async function removeDomainNodes(
       recordPath(domid),
       deviceModelPath(domid),
       buildMarkPath(domid),
-      ...backends.map(({ path }) => path),
     ].map((path) => tree.rm(path)),
   );
-  for (const { parents } of backends) await pruneEmpty(tree, parents);
   await Promise.all(
-    [[VM_ROOT], [RECORD_ROOT], BUILDS_FOLDERS].map((folders) => pruneEmpty(tree, folders)),
+    [[VM_ROOT], [RECORD_ROOT], [deviceModelsPath()], BUILDS_FOLDERS].map((folders) =>
+      pruneEmpty(tree, folders),
+    ),
   );
+}
+
+/** Removes what of the domain's devices lies in back-end domains, by the trusted record, and the folders that are empty then. */
+export async function removeBackendNodes(tree: XenStoreTree, domid: Domid): Promise<void> {
+  const backends = await recordedBackends(tree, domid);
+  await Promise.all(backends.map(({ path }) => tree.rm(path)));
+  for (const { parents } of backends) await pruneEmpty(tree, parents);
 }
 
 interface RecordedBackend {

@@ -12,13 +12,17 @@ const DESTROY_TIMEOUT_MS = 120_000;
 
 /**
  * Saves the domain to a file of mode 0600 that appears once it is whole. Afterwards the domain is destroyed (`keep: false`) or runs on
- * (a checkpoint). Rejects as `saveDomain` and with STREAM_IO; the guest runs on then and there is no new file.
+ * (a checkpoint), which a guest that is not cooperative begins anew. Rejects as `saveDomain` and with STREAM_IO; the guest runs on then and there is no new file.
  */
 export async function saveDomainFile(
   host: Host,
   domid: Domid,
   filePath: string,
-  { keep, ...options }: SaveOptions & { readonly keep: boolean },
+  {
+    keep,
+    isCooperative,
+    ...options
+  }: SaveOptions & { readonly keep: boolean; readonly isCooperative?: boolean | undefined },
 ): Promise<void> {
   const draft = `${filePath}.${process.pid}.part`;
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
@@ -41,7 +45,7 @@ export async function saveDomainFile(
     if (isSaved) await resumeSaved(host, domid, options.deviceModel);
     throw error;
   }
-  if (keep) await resumeSaved(host, domid, options.deviceModel);
+  if (keep) await resumeSaved(host, domid, options.deviceModel, { isCooperative });
   else
     await destroyDomain(host, domid, { timeoutMs: DESTROY_TIMEOUT_MS, clock: host.services.clock });
 }

@@ -15,8 +15,9 @@ import {
   paddingOf,
 } from '../streams/image-format.ts';
 import { listChildren } from '../xenstore/list-children.ts';
-import { recordPath } from '../xenstore/path.ts';
+import { ownRecordPath, recordPath } from '../xenstore/path.ts';
 import { readDomainConfig } from './config-record.ts';
+import { parseLimits } from './record.ts';
 import { resumeGuest, suspendGuest } from './suspend.ts';
 import { encodeXlConfig } from './xl-config.ts';
 
@@ -74,14 +75,15 @@ export async function saveDomain(
   }
 }
 
-/** Lets a guest run on that was saved. */
+/** Lets a guest run on that was saved; how is `resumeGuest`'s. */
 export async function resumeSaved(
   host: Host,
   domid: Domid,
   deviceModel: DeviceModel | undefined,
+  how: { readonly isCooperative?: boolean | undefined } = {},
 ): Promise<void> {
   await deviceModel?.continue();
-  await resumeGuest(host, domid);
+  await resumeGuest(host, domid, how);
 }
 
 async function assertSavable(
@@ -91,12 +93,15 @@ async function assertSavable(
   deviceModel: DeviceModel | undefined,
 ): Promise<void> {
   const devices = await listChildren(host.store, recordPath(domid, 'device', 'pci'));
+  const limits = parseLimits(await host.store.find(ownRecordPath(domid, 'limits')));
   const why =
     devices.length > 0
       ? 'it has a PCI device of the host, whose state cannot be saved'
-      : kind === 'hvm' && deviceModel === undefined
-        ? 'its device model does not run'
-        : undefined;
+      : limits.nestedVirt === true
+        ? 'it may run a hypervisor of its own, whose state cannot be saved'
+        : kind === 'hvm' && deviceModel === undefined
+          ? 'its device model does not run'
+          : undefined;
   if (why === undefined) return;
   throw new DomainError('DOMAIN_WRONG_STATE', {
     message: `Domain ${domid} cannot be saved: ${why}`,

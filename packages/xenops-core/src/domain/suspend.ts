@@ -32,9 +32,17 @@ export async function suspendGuest(
   });
 }
 
-/** Lets a suspended guest run on where it is, and tells xenstored, which otherwise would not notice its next end. */
-export async function resumeGuest(host: Host, domid: Domid): Promise<void> {
-  await host.hypervisor.resume(domid, { cooperative: await suspendsItself(host, domid) });
+/**
+ * Lets a suspended guest run on where it is, and tells xenstored, which otherwise would not notice its next end. One that is not taken for
+ * cooperative begins anew as after a migration; a guest that does not suspend itself always does.
+ */
+export async function resumeGuest(
+  host: Host,
+  domid: Domid,
+  { isCooperative = true }: { readonly isCooperative?: boolean | undefined } = {},
+): Promise<void> {
+  const cooperative = isCooperative && (await suspendsItself(host, domid));
+  await host.hypervisor.resume(domid, { cooperative });
   await host.store.resume(domid);
 }
 

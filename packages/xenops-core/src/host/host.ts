@@ -10,6 +10,11 @@ export interface Host extends AsyncDisposable {
   readonly uri: string;
   readonly hypervisor: Hypervisor;
   readonly store: XenStore;
+  /**
+   * A further connection to xenstore, which the caller disposes of. oxenstored stalls a connection that writes where a
+   * guest watches and never reads, so each VM that is looked after has its own; absent where there is only `store`.
+   */
+  openStore?(): Promise<XenStore>;
   readonly services: HostServices;
   /** Loop devices, bridges and scripts; absent where devices cannot be connected. */
   readonly hotplug?: HotplugServices;

@@ -9,6 +9,8 @@ export type { Connector, Transport, TransportHandlers } from './client/transport
 export { openLocalStore, openSocketStore } from './open.ts';
 export { applyTreeChange } from './nodes.ts';
 export type { NodeWrite, TreeChange } from './nodes.ts';
+export { followWatch } from './follow-watch.ts';
+export type { WatchListener } from './follow-watch.ts';
 export { waitFor } from './wait.ts';
 export type { Condition } from './wait.ts';
 export { allOf, anyOf, mapped, nodeDisappears, valueAppears, valueBecomes } from './conditions.ts';

@@ -76,6 +76,11 @@ export function deviceModelsPath(): string {
   return domainPath(0 as Domid, 'device-model');
 }
 
+/** `/local/domain/A/dm-agent`, or below it: where an agent in another domain and the toolstack speak of device models. */
+export function agentPath(agent: Domid, ...below: readonly (string | number)[]): string {
+  return domainPath(agent, 'dm-agent', ...below);
+}
+
 /** Builds under way, by domid: who builds, so that another process can undo what a dead one left. */
 export const BUILDS_PATH = '/xenops/building';
 
@@ -85,6 +90,14 @@ export const BUILDS_FOLDERS: readonly string[] = [BUILDS_PATH, '/xenops'];
 /** The mark of a build under way. */
 export function buildMarkPath(domid: Domid): string {
   return `${BUILDS_PATH}/${domid}`;
+}
+
+/** Where all `vmRecordPath`s are. */
+export const VM_RECORDS_PATH = '/xenops/vm';
+
+/** `/xenops/vm/UUID`, or below it: what a VM's monitor must find again after its own end. */
+export function vmRecordPath(uuid: VmUuid, ...below: readonly (string | number)[]): string {
+  return [VM_RECORDS_PATH, uuid, ...below].join('/');
 }
 
 /** Domid of the domain that a daemon of Xen runs in (absent: Dom0). */

@@ -4,6 +4,7 @@
  */
 import { createReadStream, readdirSync, type ReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DOM0, randomVmUuid, type Domid } from '@xenops/core/ids';
 import type {
   BuildResult,
@@ -28,11 +29,16 @@ export const GUEST_FOLDER = '/usr/share/xenlab/guest';
 export const KERNEL = { elf: `${GUEST_FOLDER}/vmlinux`, packed: `${GUEST_FOLDER}/vmlinuz` };
 export const RAMDISK = '/usr/share/xenlab/guest/initrd.cpio.gz';
 
+/** Where Debian puts the programs of this release of Xen that nobody calls by hand. */
+export const XEN_FOLDER: string = join(
+  '/usr/lib',
+  readdirSync('/usr/lib').find((name) => /^xen-\d/.test(name)) ?? 'xen',
+);
+
 /** hvmloader and SeaBIOS, where Debian puts them. */
 export function hvmFiles(): { readonly loaderPath: string; readonly firmwarePath: string } {
-  const xen = readdirSync('/usr/lib').find((name) => /^xen-\d/.test(name)) ?? 'xen';
   return {
-    loaderPath: `/usr/lib/${xen}/boot/hvmloader`,
+    loaderPath: `${XEN_FOLDER}/boot/hvmloader`,
     firmwarePath: '/usr/share/seabios/bios-256k.bin',
   };
 }

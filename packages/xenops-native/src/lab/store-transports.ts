@@ -30,9 +30,23 @@ export const XENBUS_LEFT_OUT: LeftOut = [
   [/^ending no transaction|^a transaction cannot be started inside/, KERNEL_REFUSES],
   [/^watch refuses a malformed path/, KERNEL_REFUSES],
   [/^a value that fills the message/, 'with its header a message may have 4096 bytes there'],
-  [/comes byte by byte|^half a |^many requests at once/, 'a write is one message there'],
+  [
+    /comes byte by byte|^half a |^many requests at once|^a client that leaves in the middle/,
+    'a write is one message there',
+  ],
   [/^a token is bytes|^the same path and token twice|^unwatch (of|with)/, KERNEL_WATCHES],
   [/^an event too long for a message/, KERNEL_WATCHES],
+];
+
+/** The kernel knows the transactions of its users, whatever the daemon says of others. */
+export const XENBUS_DIFFERENCES: Partial<StoreTraits> = { unknownTransactionError: 'ENOENT' };
+
+/** The kernel takes no message from the daemon that is longer than the protocol allows. */
+export const XENBUS_ON_OXENSTORED_LEFT_OUT: LeftOut = [
+  [
+    /^XenStore: a directory longer than a message/,
+    'so long a list does not get through, nor parts',
+  ],
 ];
 
 /** What cannot be asked of the daemon of a running host. */
@@ -40,16 +54,32 @@ export const REAL_XEN_LEFT_OUT: LeftOut = [
   [/^Dom0 has no quota/, 'thousands of requests take minutes under emulation'],
 ];
 
-/** Seen with Debian's 4.17.7 in a Dom0; the same binary lives on with made-up domains. */
+/** What Debian's configuration of oxenstored sets (/etc/xen/oxenstored.conf). */
+export const REAL_OXENSTORED_DIFFERENCES: Partial<StoreTraits> = { pathBytesMax: 1024 };
+export const REAL_OXENSTORED_LEFT_OUT: LeftOut = [
+  ...REAL_XEN_LEFT_OUT,
+  [/^a tree a thousand levels deep/, 'such a path is longer than its configuration allows'],
+];
+
+/**
+ * A defect of the C daemon (seen with Debian's 4.17.7): a request of one path whose payload is no single text is answered
+ * with the last `errno`, because nothing has set one (`get_node_canonicalized`, tools/xenstore/xenstored_core.c). Where
+ * nothing has failed before, that is 0: no answer is made, and an assertion ends the daemon, which nobody can start again
+ * in a running host. As a process without Xen it has failed at something at its start.
+ */
 export const REAL_XENSTORED_LEFT_OUT: LeftOut = [
   ...REAL_XEN_LEFT_OUT,
   [
-    / with the payload ".*" is /,
-    'a malformed message of Dom0 can end the daemon, and with it the host',
+    / with the payload ".*" is refused/,
+    'such a request of Dom0 can end this daemon, and the host with it',
   ],
 ];
 
-/** The traits of a daemon without the cases that its client cannot ask. */
-export function withLeftOut(traits: StoreTraits, leftOut: LeftOut): StoreTraits {
-  return { ...traits, leftOut: [...traits.leftOut, ...leftOut] };
+/** The traits of a daemon without the cases that its client cannot ask, and with what differs there. */
+export function withLeftOut(
+  traits: StoreTraits,
+  leftOut: LeftOut,
+  differences: Partial<StoreTraits> = {},
+): StoreTraits {
+  return { ...traits, ...differences, leftOut: [...traits.leftOut, ...leftOut] };
 }

@@ -1,3 +1,6 @@
+/** The bridge that Dom0 has, named as Xen's network guide names it. */
+const BRIDGE = 'xenbr0';
+
 /**
  * A simulated host as a process: the folder's lock, the host, its two sockets, and an end when nobody has used it for
  * a while. Starts in this order and stops in the reverse one.
@@ -7,6 +10,7 @@ import path from 'node:path';
 import { type Clock, systemClock } from '@xenops/core/host';
 import { CleanupStack } from '@xenops/core/lifetime';
 import { simulatedKernel } from '../hypervisor/kernel-image.ts';
+import { processCalls } from '../rpc/machine-verbs.ts';
 import { listenForHypervisorClients } from '../rpc/server.ts';
 import { createSimHost } from '../sim-host.ts';
 import { makeOwnFolder } from '../sockets/private-listener.ts';
@@ -38,7 +42,8 @@ export async function startDaemon(options: DaemonOptions): Promise<AsyncDisposab
     const lock = await lockFolder(paths.lockFile);
     stop.push('the lock of the folder', () => lock.release());
     await writeGuestKernel(paths.guestKernel);
-    const { consoleFolder } = paths;
+    const { consoleFolder, runFolder } = paths;
+    await mkdir(runFolder, { recursive: true, mode: 0o700 });
     const host = await createSimHost({
       clock,
       log,
@@ -46,10 +51,12 @@ export async function startDaemon(options: DaemonOptions): Promise<AsyncDisposab
       memoryKib,
       cpuCount,
       consoleFolder,
+      runFolder,
     });
     stop.push('the host', async () => {
       await host[Symbol.asyncDispose]();
     });
+    host.control.machine.addBridge(BRIDGE);
     const idle = new IdleTimer({ clock, timeoutMs: options.idleTimeoutMs, onIdle: options.onIdle });
     stop.push('the idle timer', () => idle[Symbol.dispose]());
     const onConnections = (): void =>
@@ -65,7 +72,7 @@ export async function startDaemon(options: DaemonOptions): Promise<AsyncDisposab
     // Last: whoever looks for a host looks here, and finds all of it.
     const hypervisor = await listenForHypervisorClients({
       openHypervisor: () => host.control.openHypervisor(),
-      hotplug: host.hotplug,
+      machine: { hotplug: host.hotplug, process: processCalls(host.services) },
       socketPath: paths.hypervisorSocket,
       onConnections: () => onConnections(),
     });

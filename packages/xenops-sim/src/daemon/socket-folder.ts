@@ -12,6 +12,8 @@ export interface SimPaths {
   /** Output of a daemon that was started on demand. */
   readonly logFile: string;
   readonly consoleFolder: string;
+  /** Sockets and states of device models. */
+  readonly runFolder: string;
   /** A kernel for simulated guests. */
   readonly guestKernel: string;
 }
@@ -25,6 +27,7 @@ export function simSocketPaths(folder: string): SimPaths {
     lockFile: path.join(folder, 'xensimd.pid'),
     logFile: path.join(folder, 'xensimd.log'),
     consoleFolder: path.join(folder, 'console'),
+    runFolder: path.join(folder, 'run'),
     guestKernel: path.join(folder, 'guests', 'linux'),
   };
 }

@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { XenStore } from '@xenops/core/xenstore';
 import { LineReader } from '../rpc/line-reader.ts';
-import type { ProcessSpec } from '../services/process-spec.ts';
+import type { ProcessSpec } from '@xenops/core/host';
 import type { SimProgram } from '../services/sim-host-services.ts';
 import { loadState, QMP_COMMANDS, QmpRefusal, type ModelState } from './qmp-commands.ts';
 
@@ -14,6 +14,8 @@ export interface StandInOptions {
   readonly store: XenStore;
   /** `hang-start` never says that it runs; `die-start` ends at once; `deaf` reads commands and never answers. */
   readonly failure?: 'hang-start' | 'die-start' | 'deaf' | undefined;
+  /** Makes the tap device of an emulated card, or takes it away. */
+  readonly onTap?: (link: string, isPresent: boolean) => void;
   /** Takes its end's reports. */
   readonly log: (text: string) => void;
 }
@@ -36,7 +38,9 @@ class StandIn {
   readonly #sockets = new Set<Socket>();
   readonly #domid: string;
   readonly #socketPath: string;
+  readonly #taps: readonly string[];
   #server: Server | undefined;
+  readonly #over = new AbortController();
   #exit: (status: number) => void = () => undefined;
 
   constructor({ args, inputs }: ProcessSpec, options: StandInOptions) {
@@ -45,6 +49,7 @@ class StandIn {
     this.#domid = after('-xen-domid') ?? '';
     const chardev = args.find((word) => word.startsWith('socket,')) ?? '';
     this.#socketPath = /(?:^|,)path=(?<path>[^,]+)/.exec(chardev)?.groups?.['path'] ?? '';
+    this.#taps = args.flatMap((word) => /^type=tap,.*?\bifname=([^,]+)/.exec(word)?.[1] ?? []);
     const vnc = args.includes('-vnc') ? after('-vnc') : undefined;
     const display = /^(?<host>[^:]*):(?<display>[0-9]+)/.exec(vnc ?? '')?.groups;
     this.#state = {
@@ -79,8 +84,10 @@ class StandIn {
       this.#end(STATUS_FAILED);
       return;
     }
+    for (const tap of this.#taps) this.#options.onTap?.(tap, true);
     if (stateFile !== undefined) await loadState(this.#state, stateFile);
     await rm(this.#socketPath, { force: true });
+    if (this.#hasEnded()) return;
     const server = createServer((socket) => this.#serve(socket));
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
@@ -88,6 +95,11 @@ class StandIn {
       server.listen(this.#socketPath, resolve);
     });
     server.unref();
+    // Ended while it was starting: a dead process says nothing.
+    if (this.#hasEnded()) {
+      server.close();
+      return;
+    }
     if (failure === 'hang-start') return;
     await store.write(`/local/domain/0/device-model/${this.#domid}/state`, 'running');
   }
@@ -135,9 +147,15 @@ class StandIn {
     }
   }
 
+  #hasEnded(): boolean {
+    return this.#over.signal.aborted;
+  }
+
   #end(status: number): void {
+    this.#over.abort();
     this.#server?.close();
     for (const socket of this.#sockets) socket.destroy();
+    for (const tap of this.#taps) this.#options.onTap?.(tap, false);
     this.#exit(status);
   }
 }

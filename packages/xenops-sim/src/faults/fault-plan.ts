@@ -1,9 +1,11 @@
 /**
  * Faults of a simulated host, on purpose and repeatable. Everything that can fail is a step with a number: a call of the
- * hypervisor fails with an error number, a request to xenstored finds the connection cut. A test counts the steps of an operation,
- * then fails each in turn.
+ * hypervisor fails with an error number, a request to xenstored finds the connection cut, a call of Dom0's kernel for files,
+ * processes, disks or networks is refused. A test counts the steps of an operation, then fails each in turn.
  */
-import type { Clock } from '@xenops/core/host';
+import { DeviceError } from '@xenops/core/errors';
+import type { Clock, HostServices } from '@xenops/core/host';
+import type { HotplugServices } from '@xenops/core/hotplug';
 import type { Connector, Transport, TransportHandlers } from '@xenops/core/xenstore';
 import { callFailure, type ErrnoName } from '../hypervisor/call-failure.ts';
 import type { Verb } from '../hypervisor/verbs.ts';
@@ -31,10 +33,15 @@ export interface FaultOptions {
   readonly storeDelayMs?: number;
 }
 
+/** A call of Dom0's kernel. */
+export type HostCall =
+  | `hotplug.${Extract<keyof HotplugServices, string>}`
+  | `services.${Extract<keyof HostServices, string>}`;
+
 /** What failed. */
 export interface InjectedFault {
   readonly step: number;
-  readonly what: Verb | 'xenstore';
+  readonly what: Verb | 'xenstore' | HostCall;
 }
 
 export class FaultPlan {
@@ -84,6 +91,41 @@ export class FaultPlan {
       errno: fault?.errno ?? this.#options.errno ?? 'EIO',
       message: `Injected at step ${this.#stepCount}: ${verb} fails`,
     });
+  }
+
+  /** The same hotplug, each call of which is a step. */
+  wrapHotplug(services: HotplugServices): HotplugServices {
+    return this.#wrapCalls('hotplug', services, (message) => {
+      return new DeviceError('HOTPLUG_FAILED', { message });
+    });
+  }
+
+  /** The same services of the machine, each call of which is a step. */
+  wrapServices(services: HostServices): HostServices {
+    // As Node has the errors of the system.
+    return this.#wrapCalls('services', services, (message) =>
+      Object.assign(new Error(`EIO: ${message}`), { code: 'EIO' }),
+    );
+  }
+
+  #wrapCalls<Services extends object>(
+    group: 'hotplug' | 'services',
+    services: Services,
+    failure: (message: string) => Error,
+  ): Services {
+    const members = Object.entries(services).map(([name, member]: [string, unknown]) => {
+      if (typeof member !== 'function') return [name, member] as const;
+      const call = async (...args: readonly unknown[]): Promise<unknown> => {
+        if (this.#isStepHit()) {
+          this.#injected.push({ step: this.#stepCount, what: `${group}.${name}` as HostCall });
+          throw failure(`Injected at step ${this.#stepCount}: ${name} fails`);
+        }
+        return Reflect.apply(member, services, args);
+      };
+      return [name, call] as const;
+    });
+    // The same members, all of whose calls answer by a promise.
+    return Object.fromEntries(members) as Services;
   }
 
   /** The same connections, with faults in them. */

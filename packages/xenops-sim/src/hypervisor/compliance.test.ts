@@ -7,6 +7,7 @@ import {
   type HypervisorSuiteOptions,
   type SuiteTest,
 } from '@xenops/core/compliance';
+import { processCalls } from '../rpc/machine-verbs.ts';
 import { openRemoteHypervisor } from '../rpc/remote-hypervisor.ts';
 import { listenForHypervisorClients } from '../rpc/server.ts';
 import { createSimHost } from '../sim-host.ts';
@@ -33,7 +34,7 @@ const large = await createSimHost({
 });
 const listener = await listenForHypervisorClients({
   openHypervisor: () => host.control.openHypervisor(),
-  hotplug: host.hotplug,
+  machine: { hotplug: host.hotplug, process: processCalls(host.services) },
   socketPath: path.join(folder, 'hypervisor', 'socket'),
 });
 const suiteTest: SuiteTest = Object.assign(

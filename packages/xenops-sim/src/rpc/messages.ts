@@ -4,7 +4,7 @@
  */
 import type { Progress } from '@xenops/core/hypervisor';
 import { isVerb, VERBS, type Verb } from '../hypervisor/verbs.ts';
-import { isHotplugVerb, type HotplugVerb } from './hotplug-verbs.ts';
+import { isMachineVerb, type MachineVerb } from './machine-verbs.ts';
 import type { WireFailure } from './error-codec.ts';
 import { decodeValue, encodeValue } from './value-codec.ts';
 
@@ -12,7 +12,7 @@ export type ClientMessage =
   | {
       readonly kind: 'call';
       readonly id: number;
-      readonly verb: Verb | HotplugVerb;
+      readonly verb: Verb | MachineVerb;
       readonly args: readonly unknown[];
     }
   | { readonly kind: 'abort'; readonly id: number }
@@ -57,7 +57,7 @@ export function findClientMessage(
     return { kind, id, error: error as unknown as WireFailure };
   }
   if (kind !== 'call' || typeof verb !== 'string' || !Array.isArray(args)) return undefined;
-  if (isHotplugVerb(verb)) return { kind, id, verb, args };
+  if (isMachineVerb(verb)) return { kind, id, verb, args };
   if (!isVerb(verb) || VERBS[verb] === 'local') return undefined;
   return { kind, id, verb, args };
 }

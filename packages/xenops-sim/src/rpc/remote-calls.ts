@@ -4,7 +4,7 @@ import { AbortedError, HypervisorError } from '@xenops/core/errors';
 import type { LongCallOptions, Progress } from '@xenops/core/hypervisor';
 import type { Verb } from '../hypervisor/verbs.ts';
 import { decodeError, encodeError } from './error-codec.ts';
-import type { HotplugVerb } from './hotplug-verbs.ts';
+import type { MachineVerb } from './machine-verbs.ts';
 import { LINE_BYTES_MAX, LineReader } from './line-reader.ts';
 import {
   encodeMessage,
@@ -26,6 +26,11 @@ interface Sent {
   readonly fail: (error: Error) => void;
 }
 
+export interface RemoteCallOptions extends LongCallOptions {
+  /** Whether this process goes on while the call is under way; yes unless said. */
+  readonly keepsAlive?: boolean | undefined;
+}
+
 export class RemoteCalls {
   readonly #socket: Socket;
   readonly #reader = new LineReader(LINE_BYTES_MAX);
@@ -33,6 +38,7 @@ export class RemoteCalls {
   readonly #functions = new Map<number, Sent>();
   #nextId = 1;
   #nextFunction = 1;
+  #holdCount = 0;
   #isOpen = true;
 
   constructor(socket: Socket) {
@@ -58,9 +64,9 @@ export class RemoteCalls {
 
   /** Calls a verb; the answer is taken for what the other side's types say, which are the same as ours. */
   async call(
-    verb: Verb | HotplugVerb,
+    verb: Verb | MachineVerb,
     args: readonly unknown[] = [],
-    { signal, onProgress }: LongCallOptions = {},
+    { signal, onProgress, keepsAlive = true }: RemoteCallOptions = {},
   ): Promise<unknown> {
     this.checkOpen();
     const aborted = (when: string): AbortedError =>
@@ -83,6 +89,8 @@ export class RemoteCalls {
       this.#functions.set(number, { fn, fail: (error) => void (failure ??= error) });
       return number;
     };
+    // A call keeps the process alive unless it is a quiet one, an idle connection does not.
+    if (keepsAlive) this.#hold(1);
     try {
       const value = await new Promise<unknown>((resolve, reject) => {
         this.#pending.set(id, {
@@ -96,8 +104,6 @@ export class RemoteCalls {
             }
           },
         });
-        // A call keeps the process alive, an idle connection does not.
-        if (this.#pending.size === 1) this.#socket.ref();
         this.#socket.write(encodeMessage({ kind: 'call', id, verb, args }, keep));
       });
       // Given up, a call fails even if the other side was faster; but not before the other side has ended it.
@@ -106,9 +112,17 @@ export class RemoteCalls {
     } catch (error) {
       throw failure ?? error;
     } finally {
+      if (keepsAlive) this.#hold(-1);
       signal?.removeEventListener('abort', onAbort);
       for (const number of functions) this.#functions.delete(number);
     }
+  }
+
+  /** So many more calls keep the process alive, or fewer. */
+  #hold(change: 1 | -1): void {
+    this.#holdCount += change;
+    if (this.#holdCount > 0) this.#socket.ref();
+    else this.#socket.unref();
   }
 
   #receive(chunk: Buffer): void {
@@ -118,7 +132,6 @@ export class RemoteCalls {
       return;
     }
     for (const message of messages) if (message !== undefined) this.#take(message);
-    if (this.#pending.size === 0) this.#socket.unref();
   }
 
   #take(message: ServerMessage): void {

@@ -2,7 +2,6 @@
 import { createConnection } from 'node:net';
 import { HypervisorError } from '@xenops/core/errors';
 import type { Hypervisor, LongCallOptions } from '@xenops/core/hypervisor';
-import type { HotplugServices } from '@xenops/core/hotplug';
 import { fdSink, fdSource } from '../hypervisor/save-restore-verbs.ts';
 import {
   makeVerbs,
@@ -11,13 +10,13 @@ import {
   type HypervisorVerbs,
   type Verb,
 } from '../hypervisor/verbs.ts';
-import { remoteHotplug } from './hotplug-verbs.ts';
+import { remoteMachine, type MachineCalls } from './machine-verbs.ts';
 import { RemoteCalls } from './remote-calls.ts';
 
-/** The hypervisor, and the hotplug of its Dom0, over one connection; closing the first closes it. */
+/** The hypervisor, and what its Dom0 offers, over one connection; closing the first closes it. */
 export interface RemoteHost {
   readonly hypervisor: Hypervisor;
-  readonly hotplug: HotplugServices;
+  readonly machine: MachineCalls;
 }
 
 /** Connects. Rejects with the error of the socket when nobody listens there. */
@@ -50,7 +49,7 @@ export async function openRemoteHost(socketPath: string): Promise<RemoteHost> {
   };
   return {
     hypervisor: { ...remote, [Symbol.asyncDispose]: () => calls.close() },
-    hotplug: remoteHotplug((verb, args, options) => calls.call(verb, args, options)),
+    machine: remoteMachine((verb, args, options) => calls.call(verb, args, options)),
   };
 }
 

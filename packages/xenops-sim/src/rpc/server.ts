@@ -1,13 +1,12 @@
 /** The hypervisor on a unix socket. A malformed message closes its connection and touches no other. */
 import type { Socket } from 'node:net';
 import { AbortedError } from '@xenops/core/errors';
-import type { HotplugServices } from '@xenops/core/hotplug';
 import type { Progress } from '@xenops/core/hypervisor';
 import type { SimHypervisor } from '../hypervisor/sim-hypervisor.ts';
 import { anyVerb, VERBS } from '../hypervisor/verbs.ts';
 import { listenPrivately } from '../sockets/private-listener.ts';
 import { decodeError, encodeError } from './error-codec.ts';
-import { hotplugCall, isHotplugVerb } from './hotplug-verbs.ts';
+import { isMachineVerb, machineCall, type MachineCalls } from './machine-verbs.ts';
 import { LineReader, REQUEST_BYTES_MAX } from './line-reader.ts';
 import {
   encodeMessage,
@@ -25,7 +24,7 @@ export interface HypervisorListenerOptions {
   /** A handle of its own for each client. */
   readonly openHypervisor: () => SimHypervisor;
   /** Of the simulated Dom0. */
-  readonly hotplug: HotplugServices;
+  readonly machine: MachineCalls;
   readonly socketPath: string;
   /** Called when a client has come or gone. */
   readonly onConnections?: () => void;
@@ -35,7 +34,7 @@ export interface HypervisorListenerOptions {
 export async function listenForHypervisorClients(
   options: HypervisorListenerOptions,
 ): Promise<HypervisorListener> {
-  const { openHypervisor, hotplug, socketPath, onConnections = () => undefined } = options;
+  const { openHypervisor, machine, socketPath, onConnections = () => undefined } = options;
   const sockets = new Set<Socket>();
   const listener = await listenPrivately(socketPath, (socket) => {
     sockets.add(socket);
@@ -44,7 +43,7 @@ export async function listenForHypervisorClients(
       sockets.delete(socket);
       onConnections();
     });
-    serve(socket, openHypervisor(), hotplug);
+    serve(socket, openHypervisor(), machine);
   });
   return {
     get connectionCount() {
@@ -58,8 +57,8 @@ export async function listenForHypervisorClients(
   };
 }
 
-function serve(socket: Socket, hypervisor: SimHypervisor, hotplug: HotplugServices): void {
-  const client = new Client(socket, hypervisor, hotplug);
+function serve(socket: Socket, hypervisor: SimHypervisor, machine: MachineCalls): void {
+  const client = new Client(socket, hypervisor, machine);
   const reader = new LineReader(REQUEST_BYTES_MAX);
   socket.on('data', (chunk: Buffer) => {
     const lines = reader.push(chunk);
@@ -82,16 +81,16 @@ interface Question {
 class Client {
   readonly #socket: Socket;
   readonly #hypervisor: SimHypervisor;
-  readonly #hotplug: HotplugServices;
+  readonly #machine: MachineCalls;
   /** Calls without an answer yet, by id. */
   readonly #underWay = new Map<number, AbortController>();
   readonly #questions = new Map<number, Question>();
   #nextQuestion = 1;
 
-  constructor(socket: Socket, hypervisor: SimHypervisor, hotplug: HotplugServices) {
+  constructor(socket: Socket, hypervisor: SimHypervisor, machine: MachineCalls) {
     this.#socket = socket;
     this.#hypervisor = hypervisor;
-    this.#hotplug = hotplug;
+    this.#machine = machine;
   }
 
   /** Does what a line says; whether it is one of a client. */
@@ -131,8 +130,8 @@ class Client {
       onProgress: (progress: Progress) => this.#send({ kind: 'progress', id, progress }),
     };
     const run = async (): Promise<unknown> =>
-      isHotplugVerb(verb)
-        ? hotplugCall(this.#hotplug, verb, abort.signal)(...args)
+      isMachineVerb(verb)
+        ? machineCall(this.#machine, verb, abort.signal)(...args)
         : anyVerb(this.#hypervisor, verb)(...args, ...(VERBS[verb] === 'long' ? [long] : []));
     run()
       .then(

@@ -5,8 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { AbortedError } from '@xenops/core/errors';
-import type { Clock, HostServices } from '@xenops/core/host';
-import type { ProcessSpec } from './process-spec.ts';
+import type { Clock, HostServices, ProcessSpec } from '@xenops/core/host';
+
 import type { SimMachine } from './sim-machine.ts';
 
 /** A program under way. */
@@ -29,8 +29,8 @@ export interface SimServicesOptions {
 }
 
 const LOG_TAIL_CHARACTERS = 1024;
-/** All processes of a simulated machine have started at its boot: their pids are never given twice. */
-const START_TICKS = '1';
+/** All processes of a simulated machine have started at its boot: their pids are never given twice. No process of a real one has these. */
+export const SIM_START_TICKS = '18446744073709551615';
 
 export function simHostServices(options: SimServicesOptions): HostServices {
   const { machine, clock, runFolder } = options;
@@ -53,7 +53,7 @@ export function simHostServices(options: SimServicesOptions): HostServices {
       machine.processes.set(pid, { pid, path: spec.path, args: spec.args, signal });
       const ended = exited.then(() => void machine.processes.delete(pid));
       ends.set(pid, ended);
-      return { identity: { pid, startTicks: START_TICKS }, exited: ended.then(() => exited) };
+      return { identity: { pid, startTicks: SIM_START_TICKS }, exited: ended.then(() => exited) };
     },
     async signalProcess({ pid }, signal) {
       const found = machine.processes.get(pid);
@@ -70,7 +70,7 @@ export function simHostServices(options: SimServicesOptions): HostServices {
       await Promise.race([ends.get(pid) ?? Promise.resolve(), aborted]);
     },
     readLog: async (file) => (machine.files.get(file) ?? '').slice(-LOG_TAIL_CHARACTERS),
-    ownProcess: async () => ({ pid: OWN_PID, startTicks: START_TICKS }),
+    ownProcess: async () => ({ pid: OWN_PID, startTicks: SIM_START_TICKS }),
     isAlive: async (identity) => identity.pid === OWN_PID || isAlive(identity),
     readText: async (file) => machine.files.get(file),
     writePrivateFile: async (file, text) => void machine.files.set(file, text),

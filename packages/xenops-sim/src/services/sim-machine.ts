@@ -31,6 +31,12 @@ export class SimMachine {
     this.links.set(name, { name, mtu: 1500, isUp: true });
   }
 
+  /** A driver or a device model makes an interface, or takes it away. */
+  setLink(name: string, isPresent: boolean): void {
+    if (isPresent) this.links.set(name, { name, mtu: 1500, isUp: false });
+    else this.links.delete(name);
+  }
+
   nextPid(): number {
     this.#nextPid += 1;
     return this.#nextPid;

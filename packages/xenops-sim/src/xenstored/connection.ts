@@ -22,6 +22,8 @@ export interface ConnectionSink {
   readonly waitingBytes: number;
   /** How many of them are replies. */
   readonly waitingReplies: number;
+  /** Requests that had to wait may go on. */
+  proceed(): void;
   /** The store has dropped the connection. */
   closed(): void;
 }

@@ -1,13 +1,14 @@
 /**
- * CONTROL requests with the commands, the answers and the words of the C xenstored (tools/xenstore/xenstored_control.c),
- * as far as they mean something without a process and a trace file of its own: `logfile` and `live-update` are not
- * there, `log` is taken and changes nothing, and `memreport` answers as the C daemon does that has no trace file.
+ * CONTROL requests with the commands, the answers and the words of the C xenstored (tools/xenstore/xenstored_control.c).
+ * A `live-update` never starts, because there is no process that could take over: its steps are refused in words, as the
+ * C daemon refuses them.
  */
 import type { Answer, Connection } from './connection.ts';
 import { memoryBytesOf, type DomainTable, type StoreDomain } from './domains.ts';
 import { atoi } from './node-path.ts';
 import { OK } from './node-requests.ts';
 import type { Quotas } from './quotas.ts';
+import type { TraceLog } from './trace-log.ts';
 import { findTreeFaults } from './tree-check.ts';
 import type { Tree } from './tree.ts';
 
@@ -15,6 +16,7 @@ export interface ControlContext {
   readonly tree: Tree;
   readonly domains: DomainTable;
   readonly quotas: Quotas;
+  readonly trace: TraceLog;
   /** Takes the text of `print`, and what `check` finds. */
   readonly log: (text: string) => void;
 }
@@ -44,7 +46,15 @@ const SOFT_QUOTAS: readonly QuotaRow[] = [
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['check', { parameters: '', run: check }],
   ['log', { parameters: 'on|off', run: log }],
-  ['memreport', { parameters: '', run: () => 'EINVAL' }],
+  [
+    'live-update',
+    {
+      parameters: '[-c <cmdline>] [-F] [-t <timeout>] <file>\n    Default timeout is 60 seconds.',
+      run: liveUpdate,
+    },
+  ],
+  ['logfile', { parameters: '<file>', run: logFile }],
+  ['memreport', { parameters: '[<file>]', run: memoryReport }],
   ['print', { parameters: '<string>', run: print }],
   ['quota', { parameters: '[set <name> <val>|<domid>]', run: quota }],
   ['quota-soft', { parameters: '[set <name> <val>]', run: softQuota }],
@@ -63,9 +73,43 @@ function check({ tree, log: write }: ControlContext, words: readonly string[]): 
   return OK;
 }
 
-function log(_: ControlContext, words: readonly string[]): Answer {
+function log({ trace }: ControlContext, words: readonly string[]): Answer {
   const [word] = words;
-  return words.length === 1 && (word === 'on' || word === 'off') ? OK : 'EINVAL';
+  if (words.length !== 1 || (word !== 'on' && word !== 'off')) return 'EINVAL';
+  trace[word]();
+  return OK;
+}
+
+function logFile({ trace }: ControlContext, words: readonly string[]): Answer {
+  const [path] = words;
+  if (path === undefined || words.length !== 1) return 'EINVAL';
+  trace.setFile(path);
+  return OK;
+}
+
+/** Adds to a file, or to the trace, what the store holds of each domain. */
+function memoryReport(context: ControlContext, words: readonly string[]): Answer {
+  if (words.length > 1) return 'EINVAL';
+  const { tree, domains, trace } = context;
+  const lines = domains.list().map((domain) => usageLines(context, domain).join(''));
+  const report = `${tree.size} nodes\n${lines.join('')}`;
+  // EBADF of the C daemon, which has no name on the wire.
+  return trace.report(report, words[0]) ? OK : 'EINVAL';
+}
+
+function liveUpdate(_: ControlContext, [step, ...words]: readonly string[]): Answer {
+  switch (step) {
+    case '-f':
+      return words.length === 1 ? text(['The embedded xenstored cannot be replaced.']) : 'EINVAL';
+    case '-a':
+      return words.length === 0 ? text(['No live-update session active.']) : 'EINVAL';
+    case '-c':
+      return words.length === 1 ? text(['Not in live-update session.']) : 'EINVAL';
+    case '-s':
+      return text(['Not in live-update session.']);
+    default:
+      return 'EINVAL';
+  }
 }
 
 function print({ log: write }: ControlContext, words: readonly string[]): Answer {
@@ -111,7 +155,11 @@ function setQuota(
 }
 
 /** What a domain holds, as `quota DOMID` shows it. */
-function usage({ tree, domains }: ControlContext, domain: StoreDomain): Answer {
+function usage(context: ControlContext, domain: StoreDomain): Answer {
+  return text(usageLines(context, domain));
+}
+
+function usageLines({ tree, domains }: ControlContext, domain: StoreDomain): readonly string[] {
   const connection: Connection | undefined = domain.connection;
   const counts: readonly (readonly [string, number])[] = [
     ['nodes', domain.domid === 0 ? tree.size - ownedByGuests(domains) : domain.owned.size],
@@ -121,7 +169,7 @@ function usage({ tree, domains }: ControlContext, domain: StoreDomain): Answer {
     ['memory', memoryBytesOf(domain)],
   ];
   const lines = counts.map(([name, count]) => `${name.padEnd(16)}: ${pad(count)}\n`);
-  return text([`Domain ${domain.domid}:\n`, ...lines]);
+  return [`Domain ${domain.domid}:\n`, ...lines];
 }
 
 function ownedByGuests(domains: DomainTable): number {

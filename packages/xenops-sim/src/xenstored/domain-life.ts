@@ -3,6 +3,7 @@
  * other lists, its watches, its transactions, its role as somebody's target.
  */
 import { Connection, type ConnectionSink } from './connection.ts';
+import type { ConflictRate } from './conflict-rate.ts';
 import type { DomainTable, StoreDomain } from './domains.ts';
 import { removeTree } from './node-requests.ts';
 import type { Tree } from './tree.ts';
@@ -13,6 +14,7 @@ export interface DomainLifeParts {
   readonly tree: Tree;
   readonly domains: DomainTable;
   readonly watches: WatchRegistry;
+  readonly conflicts: ConflictRate;
   /** The guest's end of a new connection. */
   readonly openGuestSink: (domid: number) => ConnectionSink;
 }
@@ -68,7 +70,7 @@ export class DomainLife {
 
   /** Forgets the domain and all it had. */
   end(domid: number): void {
-    const { domains, watches } = this.#parts;
+    const { domains, watches, conflicts } = this.#parts;
     const domain = domains.find(domid);
     if (domain === undefined) return;
     this.drop(domain.connection);
@@ -78,6 +80,7 @@ export class DomainLife {
     }
     watches.strike(domid);
     domains.forget(domid);
+    conflicts.forget(domid);
     if (domain.isIntroduced) watches.fireSpecial('@releaseDomain');
   }
 

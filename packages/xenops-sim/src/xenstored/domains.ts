@@ -40,6 +40,11 @@ export class DomainTable {
     this.#nextGeneration = options.nextGeneration;
   }
 
+  /** How many domains are known. */
+  get size(): number {
+    return this.#domains.size;
+  }
+
   presence(domid: number): DomainPresence {
     return this.#presence(domid);
   }

@@ -15,5 +15,8 @@ export const OUTPUT_DROP_BYTES = 33_554_432;
 /** Requests that wait behind unread answers, at which a guest is cut off. A real one has a ring of 1024 bytes to wait in. */
 export const WAITING_INPUT_BYTES_MAX = 1_048_576;
 
+/** How long an event waits for a guest to take it (`timeout_watch_event_msec`, tools/xenstore/xenstored_core.c). */
+export const WATCH_EVENT_TIMEOUT_MS = 20_000;
+
 /** "The domain that asks" (xen/include/public/xen.h). */
 export const DOMID_SELF = 0x7ff0;

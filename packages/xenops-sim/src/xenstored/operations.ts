@@ -32,7 +32,10 @@ export interface Operation {
   readonly ignoresTransaction?: boolean;
 }
 
-const OPERATIONS: Readonly<Record<RequestName, Operation>> = {
+/** Those of release 4.17: features and quotas by requests of their own came later. */
+type Served = Exclude<RequestName, 'getFeature' | 'setFeature' | 'getQuota' | 'setQuota'>;
+
+const OPERATIONS: Readonly<Record<Served, Operation>> = {
   control: {
     isPrivileged: true,
     perform: (call, request) => control(call, request.texts()),
@@ -142,6 +145,7 @@ function startTransaction({ connection, tree, domains, quotas }: Call): Answer {
   const { isPrivileged, transactions } = connection;
   if (!isPrivileged && transactions.size > quotas.transactions) return 'ENOSPC';
   const id = connection.takeTransactionId();
-  transactions.set(id, new Transaction({ tree, domains, quotas, connection }));
+  const open = tree.openTransactions;
+  transactions.set(id, new Transaction({ tree, domains, quotas, connection, open }));
   return Buffer.from(`${id}\0`, 'latin1');
 }

@@ -1,6 +1,6 @@
 /**
  * Output of one connection, written straight into a buffer that leaves in one piece: no object, and no promise, for a
- * reply. An event that waits unsent is not repeated.
+ * reply. An event that waits unsent is not repeated, and one with an end to its life goes when nobody has taken it by then.
  */
 import { HEADER_BYTES, MessageType, PAYLOAD_BYTES_MAX } from '@xenops/core/xenstore/wire';
 import type { Answer, RequestHeader } from './connection.ts';
@@ -12,6 +12,14 @@ const KEPT_BYTES_MAX = 8192;
 /** Up to here a loop is faster than a call into the runtime. */
 const LOOP_CHARACTERS_MAX = 64;
 
+/** An event that does not wait for ever, and where it lies. */
+interface ExpiringEvent {
+  readonly untilMs: number;
+  readonly key: string;
+  start: number;
+  readonly bytes: number;
+}
+
 export class Output {
   #buffer: Buffer = Buffer.alloc(0);
   #view = viewOf(this.#buffer);
@@ -20,6 +28,8 @@ export class Output {
   /** Bytes of the last piece, a guess at the next. */
   #lastLength = FIRST_BYTES;
   readonly #waitingEvents = new Set<string>();
+  /** In the order of their ends. */
+  #expiring: ExpiringEvent[] = [];
 
   /** Bytes that wait. */
   get length(): number {
@@ -44,18 +54,42 @@ export class Output {
 
   /**
    * Adds an event, unless the same waits already or it is longer than a message can be. Path and token have a character
-   * for each byte.
+   * for each byte. `untilMs` says when it goes if it still waits; those of one client come in this order.
    */
-  event(path: string, token: string): void {
+  event(path: string, token: string, untilMs?: number): void {
     const payloadBytes = path.length + 2 + token.length;
     if (payloadBytes > PAYLOAD_BYTES_MAX) return;
+    const key = `${path}\0${token}`;
     if (!path.startsWith('@')) {
       const waiting = this.#waitingEvents;
       const { size } = waiting;
-      if (waiting.add(`${path}\0${token}`).size === size) return;
+      if (waiting.add(key).size === size) return;
+    }
+    if (untilMs !== undefined) {
+      const bytes = HEADER_BYTES + payloadBytes;
+      this.#expiring.push({ untilMs, key, start: this.#length, bytes });
     }
     const offset = this.#appendHeader(MessageType.watchEvent, NO_REQUEST, payloadBytes);
     this.#appendText(token, this.#appendText(path, offset));
+  }
+
+  /** Throws away the events whose time is over. */
+  dropExpired(nowMs: number): void {
+    const events = this.#expiring;
+    let count = 0;
+    while (count < events.length && (events[count]?.untilMs ?? Infinity) <= nowMs) count += 1;
+    const [first] = events;
+    if (count === 0 || first === undefined) return;
+    let end = first.start;
+    const dropped = events.splice(0, count);
+    for (const [index, { key, start, bytes }] of dropped.entries()) {
+      const keptTo = dropped[index + 1]?.start ?? this.#length;
+      this.#buffer.copy(this.#buffer, end, start + bytes, keptTo);
+      end += keptTo - start - bytes;
+      this.#waitingEvents.delete(key);
+    }
+    for (const event of events) event.start -= this.#length - end;
+    this.#length = end;
   }
 
   /** All that waits, as one piece that belongs to the caller. */
@@ -76,6 +110,7 @@ export class Output {
     this.#length = 0;
     this.#replies = 0;
     if (this.#waitingEvents.size > 0) this.#waitingEvents.clear();
+    if (this.#expiring.length > 0) this.#expiring = [];
   }
 
   /** Writes a text and a NUL; gives the place behind them. */

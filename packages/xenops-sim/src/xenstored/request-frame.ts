@@ -58,6 +58,11 @@ export class RequestFrame implements RequestHeader {
     return found;
   }
 
+  /** All of it, as one text. */
+  payload(): string {
+    return this.#bytes.toString('latin1', this.#start, this.#end);
+  }
+
   /** A copy of what follows the first text. */
   copyAfterFirstText(): Buffer {
     const start = this.#findNul(this.#start) + 1;

@@ -1,11 +1,11 @@
 /**
  * One client by bytes: chunks in, whole replies and events out, in pieces as large as they come together. No I/O: the
  * owner is told when there is something to send and takes it when the other side can have it. Requests of a guest that
- * does not take its answers wait here.
+ * does not take its answers, or that keeps others from committing, wait here.
  */
 import { HEADER_BYTES, PAYLOAD_BYTES_MAX } from '@xenops/core/xenstore/wire';
 import type { Answer, Connection, ConnectionSink, RequestHeader } from './connection.ts';
-import { OUTPUT_PAUSE_BYTES, WAITING_INPUT_BYTES_MAX } from './limits.ts';
+import { OUTPUT_PAUSE_BYTES, WAITING_INPUT_BYTES_MAX, WATCH_EVENT_TIMEOUT_MS } from './limits.ts';
 import { Output } from './output.ts';
 import { readUint32, type RequestFrame } from './request-frame.ts';
 import type { Xenstored } from './xenstored.ts';
@@ -42,6 +42,7 @@ export class Session implements ConnectionSink {
   }
 
   get waitingBytes(): number {
+    this.#dropExpired();
     return this.#output.length;
   }
 
@@ -60,7 +61,7 @@ export class Session implements ConnectionSink {
     if (this.#input.length > WAITING_INPUT_BYTES_MAX) this.#giveUp();
   }
 
-  /** Answers requests that have waited for output to be taken. */
+  /** Answers requests that have waited: for output to be taken, or for the guest to have done no harm for a while. */
   proceed(): void {
     const bytes = this.#input;
     const request = this.#request;
@@ -83,6 +84,7 @@ export class Session implements ConnectionSink {
 
   /** All output so far, in one piece that belongs to the caller. */
   takeOutput(): Buffer {
+    this.#dropExpired();
     this.#noticeBytes = 1;
     return this.#output.take();
   }
@@ -109,7 +111,7 @@ export class Session implements ConnectionSink {
     const connection = this.#connection;
     const bytes = HEADER_BYTES + path.length + token.length + 2;
     if (connection !== undefined && !this.#xenstored.hasRoomForEvent(connection, bytes)) return;
-    this.#output.event(path, token);
+    this.#output.event(path, token, this.#untilMs(connection));
     if (this.#output.length >= this.#noticeBytes) this.#notice();
   }
 
@@ -117,6 +119,16 @@ export class Session implements ConnectionSink {
     if (this.#connection === undefined) return;
     this.#connection = undefined;
     this.#events.onClosed();
+  }
+
+  /** When an event for this client stops to wait; undefined: never. */
+  #untilMs(connection: Connection | undefined): number | undefined {
+    if (connection === undefined || connection.isPrivileged) return undefined;
+    return this.#xenstored.nowMs() + WATCH_EVENT_TIMEOUT_MS;
+  }
+
+  #dropExpired(): void {
+    if (this.#connection?.isPrivileged === false) this.#output.dropExpired(this.#xenstored.nowMs());
   }
 
   #notice(): void {

@@ -143,6 +143,11 @@ export class TestClient implements ConnectionSink {
     this.events.push(`${path} ${token}`);
   }
 
+  /** A request is handled as soon as it is made. */
+  proceed(): void {
+    return;
+  }
+
   closed(): void {
     this.isClosed = true;
   }

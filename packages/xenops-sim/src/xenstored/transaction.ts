@@ -6,6 +6,7 @@
 import type { WireError } from '@xenops/core/xenstore/wire';
 import type { Connection } from './connection.ts';
 import type { DomainTable } from './domains.ts';
+import type { OpenTransactions } from './open-transactions.ts';
 import type { Quotas } from './quotas.ts';
 import { currentPermissions, type PermissionList } from './rights.ts';
 import { makeNode, NO_GENERATION, type NodeContent, type StoreNode } from './store-node.ts';
@@ -32,7 +33,10 @@ export class Transaction implements View {
   readonly #tree: Tree;
   readonly #domains: DomainTable;
   readonly #quotas: Quotas;
-  readonly #connection: Connection;
+  readonly #open: OpenTransactions;
+  readonly connection: Connection;
+  /** Somebody has changed what this one has touched, so it will fail. */
+  isSpoilt = false;
   /** In order of first touch, which is the order of events. */
   readonly #touched = new Map<string, Touched>();
   /** By how much each guest's count of nodes would change. */
@@ -49,18 +53,22 @@ export class Transaction implements View {
     readonly quotas: Quotas;
     /** Whose it is, and whose memory. */
     readonly connection: Connection;
+    /** Where it is to be found until its end. */
+    readonly open: OpenTransactions;
   }) {
     this.#tree = options.tree;
     this.#domains = options.domains;
     this.#quotas = options.quotas;
-    this.#connection = options.connection;
+    this.connection = options.connection;
+    this.#open = options.open;
+    this.#open.add(this);
     this.#nextGeneration = options.tree.generation;
   }
 
   read(path: string): StoreNode | WireError {
     const known = this.#touched.get(path);
     if (known !== undefined) return known.node ?? 'ENOENT';
-    const { isPrivileged } = this.#connection;
+    const { isPrivileged } = this.connection;
     if (!isPrivileged && this.#touched.size >= this.#quotas.transactionNodes) {
       this.#hasFailed = true;
       return 'ENOSPC';
@@ -105,15 +113,21 @@ export class Transaction implements View {
     this.#hasFailed = true;
   }
 
+  /** Whether it has read or written the node, or looked for it. */
+  hasTouched(path: string): boolean {
+    return this.#touched.has(path);
+  }
+
   /** Gives back what it has taken: it is over, in whatever way. */
   end(): void {
+    this.#open.remove(this);
     this.#take(-this.#bytes);
   }
 
   /** Makes the changes real and tells watchers; or says why not, and nothing has changed. */
   commit(): WireError | undefined {
     if (this.#hasFailed) return 'ENOMEM';
-    const checksQuota = !this.#connection.isPrivileged && this.#hasCreated;
+    const checksQuota = !this.connection.isPrivileged && this.#hasCreated;
     if (checksQuota && this.#isOverQuota()) return 'ENOSPC';
     if (this.#hasConflict()) return 'EAGAIN';
     for (const [path, touched] of this.#touched) {
@@ -157,7 +171,7 @@ export class Transaction implements View {
 
   #take(bytes: number): void {
     this.#bytes += bytes;
-    this.#connection.transactionBytes += bytes;
+    this.connection.transactionBytes += bytes;
   }
 
   #modify(path: string): Touched {

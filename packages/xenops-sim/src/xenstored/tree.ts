@@ -5,6 +5,7 @@
  */
 import type { WireError } from '@xenops/core/xenstore/wire';
 import type { DomainTable } from './domains.ts';
+import { OpenTransactions } from './open-transactions.ts';
 import { currentPermissions, type PermissionList } from './rights.ts';
 import { ChildNames, makeNode, type NodeContent, type StoreNode } from './store-node.ts';
 import type { Change, View } from './view.ts';
@@ -15,6 +16,7 @@ const OWNED_BY_DOM0: PermissionList = [{ domid: 0, rights: 0 }];
 
 export class Tree implements View {
   readonly isTransaction = false;
+  readonly openTransactions: OpenTransactions = new OpenTransactions();
   readonly #nodes = new Map<string, StoreNode>();
   #generation = 0;
   #domains: DomainTable | undefined;
@@ -67,6 +69,7 @@ export class Tree implements View {
     const node = makeNode(path, { value, permissions, children }, this.#generation);
     this.#domains?.replaceNode(path, before, node);
     this.#nodes.set(path, node);
+    this.openTransactions.noteChange(path);
   }
 
   remove(path: string): void {
@@ -75,6 +78,7 @@ export class Tree implements View {
     this.#domains?.replaceNode(path, before, undefined);
     this.#generation += 1;
     this.#nodes.delete(path);
+    this.openTransactions.noteChange(path);
   }
 
   announce(path: string, change: Change): void {

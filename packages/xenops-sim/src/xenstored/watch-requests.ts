@@ -46,8 +46,8 @@ export function resetWatches({ connection, watches }: WatchCaller): Answer {
 /** Takes watches and transactions from a connection. */
 export function forgetHoldings(connection: Connection, watches: WatchRegistry): void {
   watches.removeAll(connection);
+  for (const transaction of connection.transactions.values()) transaction.end();
   connection.transactions.clear();
-  connection.transactionBytes = 0;
 }
 
 /** Says who may see `@introduceDomain` or `@releaseDomain`. */

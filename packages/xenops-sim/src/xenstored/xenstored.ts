@@ -2,7 +2,9 @@
  * The store daemon without its sockets: one connection and one request give exactly one reply, and events to whoever
  * watches. Deterministic and free of I/O; behaviour and error names are those of the C xenstored 4.17.
  */
+import { type Clock, systemClock } from '@xenops/core/host';
 import { PAYLOAD_BYTES_MAX } from '@xenops/core/xenstore/wire';
+import { ConflictRate } from './conflict-rate.ts';
 import { Connection, type Answer, type ConnectionSink } from './connection.ts';
 import { DomainLife } from './domain-life.ts';
 import { DomainTable, type DomainPresence } from './domains.ts';
@@ -11,6 +13,7 @@ import { findOperation, type Call } from './operations.ts';
 import { defaultQuotas } from './quotas.ts';
 import { RequestFrame } from './request-frame.ts';
 import { TextCache } from './text-cache.ts';
+import { TraceLog, type OpenForAppend } from './trace-log.ts';
 import type { Transaction } from './transaction.ts';
 import { Tree } from './tree.ts';
 import { forgetHoldings } from './watch-requests.ts';
@@ -21,6 +24,9 @@ export interface XenstoredOptions {
   readonly presence: (domid: number) => DomainPresence;
   /** The guest's end of its connection, made when the domain is introduced. */
   readonly openGuestSink: (domid: number) => ConnectionSink;
+  readonly clock?: Clock;
+  /** Opens the files that `control` commands name; none can be had unless said. */
+  readonly openForAppend?: OpenForAppend;
   /** Takes what `control print` prints, and reports of requests that failed by a mistake of ours. */
   readonly log?: (text: string) => void;
 }
@@ -34,6 +40,7 @@ const NOBODY: ConnectionSink = {
   waitingReplies: 0,
   reply: () => undefined,
   event: () => undefined,
+  proceed: () => undefined,
   closed: () => undefined,
 };
 
@@ -42,13 +49,24 @@ export class Xenstored {
   readonly #domains: DomainTable;
   readonly #watches: WatchRegistry;
   readonly #life: DomainLife;
+  readonly #conflicts: ConflictRate;
+  readonly #trace: TraceLog;
+  readonly #clock: Clock;
   readonly #log: (text: string) => void;
   readonly #texts = new TextCache();
   readonly #call: MutableCall;
 
-  constructor({ presence, openGuestSink, log = () => undefined }: XenstoredOptions) {
+  constructor({
+    presence,
+    openGuestSink,
+    clock = systemClock,
+    openForAppend = () => undefined,
+    log = () => undefined,
+  }: XenstoredOptions) {
     const tree = this.#tree;
     this.#log = log;
+    this.#clock = clock;
+    this.#trace = new TraceLog({ openForAppend, nowMs: () => clock.nowMs() });
     this.#domains = new DomainTable({ presence, nextGeneration: () => tree.nextGeneration() });
     const domains = this.#domains;
     this.#watches = new WatchRegistry({
@@ -56,7 +74,9 @@ export class Xenstored {
       isCurrent: domains.isCurrent,
     });
     const watches = this.#watches;
-    this.#life = new DomainLife({ tree, domains, watches, openGuestSink });
+    this.#conflicts = new ConflictRate({ clock, domainCount: () => domains.size, log });
+    const conflicts = this.#conflicts;
+    this.#life = new DomainLife({ tree, domains, watches, conflicts, openGuestSink });
     this.#life.introduceDom0(NOBODY);
     tree.initialise(domains, watches);
     const quotas = defaultQuotas();
@@ -71,6 +91,7 @@ export class Xenstored {
       life: this.#life,
       quotas,
       memory: new MemoryQuota({ domains, quotas, log }),
+      trace: this.#trace,
       log,
     };
   }
@@ -110,12 +131,20 @@ export class Xenstored {
     return new RequestFrame(this.#texts);
   }
 
-  /** Whether a client's requests wait: a guest's do while it leaves too many answers or too many bytes unread. */
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /**
+   * Whether a client's requests wait: a guest's do while it leaves too many answers or too many bytes unread, and for a
+   * while when it has made too many transactions of others fail.
+   */
   mustWait(connection: Connection): boolean {
     if (connection.isPrivileged) return false;
     const { quotas, memory } = this.#call;
     if (connection.sink.waitingReplies >= quotas.outstanding) return true;
-    return !memory.hasRoom(connection.domid, 0);
+    if (!memory.hasRoom(connection.domid, 0)) return true;
+    return this.#conflicts.mustWait(connection.domid, () => connection.sink.proceed());
   }
 
   /** Whether there is memory for an event to this client. */
@@ -125,6 +154,7 @@ export class Xenstored {
 
   /** Answers one request: exactly one reply to the connection's sink, events to any. */
   handle(connection: Connection, request: RequestFrame): void {
+    if (this.#trace.isOn) this.#trace.request(connection, request);
     let answer: Answer;
     try {
       answer = this.#answer(connection, request);
@@ -134,6 +164,9 @@ export class Xenstored {
       this.#log(`A request of type ${request.type} failed: ${String(error)}`);
       answer = 'EIO';
     }
+    const spoilt = this.#tree.openTransactions.takeSpoilt(connection);
+    if (spoilt > 0 && !connection.isPrivileged) this.#conflicts.charge(connection.domid, spoilt);
+    if (this.#trace.isOn) this.#trace.reply(connection, request, answer);
     connection.sink.reply(request, answer);
     const watch = this.#call.newWatch;
     if (watch === undefined) return;

@@ -7,7 +7,9 @@ import type { DeviceDescription, HotplugPlan } from '../device.ts';
 /** What an interface is connected to. */
 export type Network =
   | { readonly kind: 'bridge'; readonly bridge: string }
-  | { readonly kind: 'openvswitch'; readonly bridge: string };
+  | { readonly kind: 'openvswitch'; readonly bridge: string }
+  /** What the driver domain that serves the interface calls it: a bridge there, or the D-Bus path of a network. */
+  | { readonly kind: 'driver-domain'; readonly bridge: string };
 
 /** At most `kibPerSecond`, counted in slices of `intervalUs`. */
 export interface VifRate {
@@ -40,6 +42,7 @@ const OPENVSWITCH_SCRIPT = '/etc/xen/scripts/vif-openvswitch';
 const DEVID_MAX = 0xffff;
 /** Linux's limit for names of interfaces (IFNAMSIZ without the NUL). */
 const LINK_NAME = /^[A-Za-z0-9_.:-]{1,15}$/;
+const FOREIGN_NAME = /^[A-Za-z0-9_.:/-]{0,255}$/;
 const INTERVAL_US = 50_000;
 
 /** Describes an interface. Throws CONFIG_BAD_VALUE. */
@@ -49,7 +52,7 @@ export function describeVif(frontend: Domid, config: VifConfig): DeviceDescripti
   const backend = config.backendDomid ?? DOM0;
   const mac = config.mac.toLowerCase();
   const script =
-    config.script ?? (config.network.kind === 'bridge' ? BRIDGE_SCRIPT : OPENVSWITCH_SCRIPT);
+    config.script ?? (config.network.kind === 'openvswitch' ? OPENVSWITCH_SCRIPT : BRIDGE_SCRIPT);
   const mtu = config.mtu === undefined || config.mtu === 1500 ? undefined : config.mtu;
   return {
     address: {
@@ -115,7 +118,15 @@ function checkVif(config: VifConfig, link: string): void {
       `${JSON.stringify(config.mac.slice(0, 32))} is no unicast MAC address such as 00:16:3e:12:34:56`,
     );
   }
-  if (!LINK_NAME.test(link) || !LINK_NAME.test(config.network.bridge)) {
+  const { kind, bridge } = config.network;
+  if (kind === 'driver-domain' && (config.backendDomid ?? DOM0) === DOM0) {
+    throw bad(
+      config,
+      'a network of a driver domain needs the domid of that domain as its back-end',
+    );
+  }
+  const name = kind === 'driver-domain' ? FOREIGN_NAME : LINK_NAME;
+  if (!LINK_NAME.test(link) || !name.test(bridge)) {
     throw bad(config, 'names of interfaces have 1 to 15 letters, digits, or _ . : -');
   }
   if (

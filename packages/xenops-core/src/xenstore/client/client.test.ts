@@ -314,6 +314,21 @@ describe('after the connection was lost', () => {
     expect(clock.timerCount).toBe(0);
   });
 
+  test('one that has stalled is given up, and watches and requests go on over the next', async () => {
+    const calm = calmScript();
+    const { daemon, clock, client } = clientOf((seen) =>
+      seen.request.name === 'write' && seen.connection === 1 ? undefined : calm(seen),
+    );
+    const events = iterate(await client.watch('/a'));
+    const stuck = client.write('/a/b', 'v').catch((error: unknown) => error);
+    await clock.advance(60_000);
+    expect(await stuck).toMatchObject({ code: 'TIMEOUT' });
+    await clock.advance(RECONNECT_PAUSE_MS);
+    expect(await nextOf(events)).toEqual({ kind: 'resync' });
+    await client.write('/a/b', 'v');
+    expect(daemon.connections.map(({ isOpen }) => isOpen)).toEqual([false, true]);
+  });
+
   test('a closed client does not try any more', async () => {
     const { daemon, clock, client } = clientOf();
     await client.watch('/a');

@@ -1,7 +1,8 @@
 /**
  * One connection, many requests in flight: matches replies with requests by id and hands watch events on. Knows nothing
- * of what the requests mean. When the connection goes down every pending request fails with XENSTORE_CLOSED; a request
- * that gets no answer in time fails with TIMEOUT and its late answer is dropped.
+ * of what the requests mean. When the connection goes down every pending request fails with XENSTORE_CLOSED. A request
+ * that gets no answer in time fails with TIMEOUT and takes the connection down: answers come in order, so whatever has
+ * stalled it (oxenstored, for as long as a guest does not take its events) has stalled all that wait behind it.
  */
 import { ProtocolError, TimeoutError, XenStoreError } from '../../errors.ts';
 import type { Clock } from '../../host/clock.ts';
@@ -131,20 +132,22 @@ export class Multiplexer {
   #expire(): void {
     this.#timer = undefined;
     const nowMs = this.#clock.nowMs();
-    for (const [requestId, { deadlineMs, request, reject }] of this.#pending) {
-      if (deadlineMs > nowMs) {
-        this.#timer = this.#clock.startTimer(deadlineMs - nowMs, () => this.#expire());
-        return;
-      }
+    const overdue: Pending[] = [];
+    for (const [requestId, pending] of this.#pending) {
+      if (pending.deadlineMs > nowMs) break;
       this.#pending.delete(requestId);
-      reject(
-        new TimeoutError({
-          message: `xenstored did not answer in ${REQUEST_TIMEOUT_MS / 1000} s when asked to ${describe(request)}`,
-          context: contextOf(request),
-        }),
-      );
+      overdue.push(pending);
     }
-    this.#becomeIdle();
+    const [stuck] = overdue;
+    if (stuck === undefined) {
+      const [first] = this.#pending.values();
+      const delayMs = (first?.deadlineMs ?? nowMs) - nowMs;
+      this.#timer = this.#clock.startTimer(delayMs, () => this.#expire());
+      return;
+    }
+    for (const { request, reject } of overdue) reject(timeoutError(request));
+    this.#goDown(timeoutError(stuck.request));
+    this.#transport?.close();
   }
 
   #becomeIdle(): void {
@@ -170,6 +173,13 @@ export class Multiplexer {
       cause: this.#down,
     });
   }
+}
+
+function timeoutError(request: Request): TimeoutError {
+  return new TimeoutError({
+    message: `xenstored did not answer in ${REQUEST_TIMEOUT_MS / 1000} s when asked to ${describe(request)}`,
+    context: contextOf(request),
+  });
 }
 
 function contextOf(request: Request): { readonly path?: string; readonly domid?: string } {

@@ -25,6 +25,10 @@ export const MessageType = {
   setTarget: 19,
   resetWatches: 21,
   directoryPart: 22,
+  getFeature: 23,
+  setFeature: 24,
+  getQuota: 25,
+  setQuota: 26,
 } as const;
 
 export type MessageName = keyof typeof MessageType;

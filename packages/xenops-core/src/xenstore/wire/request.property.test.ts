@@ -34,6 +34,14 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   fc.record({ name: fc.constant('transactionEnd'), commit: fc.boolean() }),
   fc.record({ name: fc.constant('introduce'), domid: text, frame: text, port: text }),
   fc.record({ name: fc.constant('setTarget'), domid: text, target: text }),
+  fc.record({ name: fc.constant('getFeature') }),
+  fc.record({ name: fc.constant('getFeature'), domid: text }),
+  fc.record({ name: fc.constant('setFeature'), domid: text, features: text }),
+  fc.record({ name: fc.constant('getQuota') }),
+  fc.record({ name: fc.constant('getQuota'), quota: text }),
+  fc.record({ name: fc.constant('getQuota'), domid: text, quota: text }),
+  fc.record({ name: fc.constant('setQuota'), quota: text, limit: text }),
+  fc.record({ name: fc.constant('setQuota'), domid: text, quota: text, limit: text }),
   fc.record({ name: fc.constant('control'), words: fc.array(text, { minLength: 1 }) }),
 );
 

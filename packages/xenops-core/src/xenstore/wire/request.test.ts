@@ -29,6 +29,14 @@ const WIRE: readonly (readonly [Request, number, string])[] = [
   [{ name: 'setTarget', domid: '9', target: '7' }, 19, '9|7|'],
   [{ name: 'resetWatches' }, 21, '|'],
   [{ name: 'directoryPart', path: '/vm', offset: '0' }, 22, '/vm|0|'],
+  [{ name: 'getFeature' }, 23, ''],
+  [{ name: 'getFeature', domid: '7' }, 23, '7|'],
+  [{ name: 'setFeature', domid: '7', features: '3' }, 24, '7|3|'],
+  [{ name: 'getQuota' }, 25, ''],
+  [{ name: 'getQuota', quota: 'nodes' }, 25, 'nodes|'],
+  [{ name: 'getQuota', domid: '7', quota: 'nodes' }, 25, '7|nodes|'],
+  [{ name: 'setQuota', quota: 'nodes', limit: '9' }, 26, 'nodes|9|'],
+  [{ name: 'setQuota', domid: '7', quota: 'nodes', limit: '9' }, 26, '7|nodes|9|'],
 ];
 
 test.each(WIRE)('%j has the type and the payload that xenstored expects', (request, type, text) => {
@@ -56,7 +64,7 @@ describe('decodeRequest', () => {
   const decode = (type: number, payload: string): unknown =>
     decodeRequest({ type, ...IDS, payload: Buffer.from(payload.replaceAll('|', '\0')) });
 
-  test.each([15, 16, 20, 23, 0xffffffff])('answers ENOSYS for type %d', (type) => {
+  test.each([15, 16, 20, 27, 0xffffffff])('answers ENOSYS for type %d', (type) => {
     expect(decode(type, '/vm|')).toEqual({ name: 'bad', error: 'ENOSYS' });
   });
 
@@ -75,6 +83,11 @@ describe('decodeRequest', () => {
     ['an introduction without a port', 8, '7|1044476|'],
     ['a target without a domain', 19, '9|'],
     ['part of a directory without an offset', 22, '/vm|'],
+    ['the features of two domains', 23, '7|8|'],
+    ['features without a value', 24, '7|'],
+    ['a quota with a word too many', 25, '7|nodes|9|'],
+    ['a quota whose name has no NUL', 25, 'nodes'],
+    ['a quota without a value', 26, 'nodes|'],
   ])('answers EINVAL for %s', (_what, type, payload) => {
     expect(decode(type, payload)).toEqual({ name: 'bad', error: 'EINVAL' });
   });

@@ -36,7 +36,18 @@ export type Request =
     }
   | { readonly name: DomainRequest; readonly domid: string }
   | { readonly name: 'setTarget'; readonly domid: string; readonly target: string }
-  | { readonly name: 'control'; readonly words: readonly string[] };
+  | { readonly name: 'control'; readonly words: readonly string[] }
+  /** Of the domain, or what the daemon offers the asker. */
+  | { readonly name: 'getFeature'; readonly domid?: string }
+  | { readonly name: 'setFeature'; readonly domid: string; readonly features: string }
+  /** The value of one for all domains or for one; without a name, the names of all. */
+  | { readonly name: 'getQuota'; readonly domid?: string; readonly quota?: string }
+  | {
+      readonly name: 'setQuota';
+      readonly domid?: string;
+      readonly quota: string;
+      readonly limit: string;
+    };
 
 /** The ids that go with a request. */
 export interface RequestIds {
@@ -86,7 +97,20 @@ function requestParts(request: Request): readonly (string | Uint8Array)[] {
       return [request.domid, '\0', request.target, '\0'];
     case 'control':
       return [`${request.words.join('\0')}\0`];
+    case 'getFeature':
+      return [terminated(request.domid)];
+    case 'setFeature':
+      return [terminated(request.domid, request.features)];
+    case 'getQuota':
+      return [terminated(request.domid, request.quota)];
+    case 'setQuota':
+      return [terminated(request.domid, request.quota, request.limit)];
   }
+}
+
+/** Those texts that there are, each with a NUL. */
+function terminated(...texts: readonly (string | undefined)[]): string {
+  return texts.map((text) => (text === undefined ? '' : `${text}\0`)).join('');
 }
 
 /** A request that cannot be understood: what a server answers, EINVAL for bad fields, ENOSYS for a type it has not. */
@@ -103,9 +127,14 @@ export function decodeRequest(frame: Frame): Request | BadRequest {
   const name = findMessageName(frame.type);
   if (name === undefined || name === 'watchEvent' || name === 'error') return UNKNOWN;
   if (name === 'write') return decodeWrite(frame.payload);
-  const endsInNul = frame.payload.at(-1) === 0;
+  const endsInNul = frame.payload.at(-1) === 0 || (frame.payload.length === 0 && mayBeEmpty(name));
   if (!endsInNul) return INVALID;
   return decodeTexts(name, frame.payload) ?? INVALID;
+}
+
+/** Requests whose fields may all be left out. */
+function mayBeEmpty(name: RequestName): boolean {
+  return name === 'getFeature' || name === 'getQuota';
 }
 
 function decodeWrite(payload: Buffer): Request | BadRequest {
@@ -123,6 +152,7 @@ function decodeTexts(name: Exclude<RequestName, 'write'>, payload: Buffer): Requ
   const [first, second, third] = texts;
   if (name === 'transactionStart' || name === 'resetWatches') return { name };
   if (name === 'control') return { name, words: texts };
+  if (name === 'getFeature' || name === 'getQuota') return decodeGetter(name, texts);
   if (first === undefined) return undefined;
   switch (name) {
     case 'directory':
@@ -153,7 +183,28 @@ function decodeTexts(name: Exclude<RequestName, 'write'>, payload: Buffer): Requ
       return texts.length === 2 ? { name, path: first, token: second } : undefined;
     case 'setTarget':
       return { name, domid: first, target: second };
+    case 'setFeature':
+      return texts.length === 2 ? { name, domid: first, features: second } : undefined;
+    case 'setQuota':
+      if (texts.length > 3) return undefined;
+      return third === undefined
+        ? { name, quota: first, limit: second }
+        : { name, domid: first, quota: second, limit: third };
     case 'introduce':
       return third === undefined ? undefined : { name, domid: first, frame: second, port: third };
   }
+}
+
+function decodeGetter(
+  name: 'getFeature' | 'getQuota',
+  texts: readonly string[],
+): Request | undefined {
+  const [first, second] = texts;
+  if (name === 'getFeature') {
+    if (texts.length > 1) return undefined;
+    return first === undefined ? { name } : { name, domid: first };
+  }
+  if (texts.length > 2) return undefined;
+  if (first === undefined) return { name };
+  return second === undefined ? { name, quota: first } : { name, domid: first, quota: second };
 }

@@ -8,11 +8,16 @@ import type { StoreDomainState, StoreHost } from '@xenops/core/compliance';
 import { socketConnector, WireClient, type Connector, type XenStore } from '@xenops/core/xenstore';
 import { GuestRing, inProcessConnector } from '../in-process.ts';
 import { listenForStoreClients } from '../listener.ts';
+import type { OpenForAppend } from '../trace-log.ts';
 import { Xenstored } from '../xenstored.ts';
 
 export interface EmbeddedHost extends StoreHost {
   readonly xenstored: Xenstored;
 }
+
+/** Files that nobody reads, in every folder but one. */
+const openForAppend: OpenForAppend = (file) =>
+  file.startsWith('/none/') ? undefined : { append: () => undefined, close: () => undefined };
 
 /** The store without a socket. */
 export function openInProcess(): EmbeddedHost {
@@ -20,6 +25,7 @@ export function openInProcess(): EmbeddedHost {
   const rings = new Map<number, GuestRing>();
   const xenstored: Xenstored = new Xenstored({
     presence: (domid) => domains.get(domid) ?? 'absent',
+    openForAppend,
     openGuestSink: (domid) => {
       const ring = new GuestRing(xenstored, domid);
       rings.set(domid, ring);

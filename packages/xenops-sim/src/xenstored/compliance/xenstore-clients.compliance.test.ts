@@ -120,9 +120,12 @@ const SESSIONS: Readonly<Record<string, readonly string[]>> = {
     'ls /none',
     'ls /z',
   ],
-  // What is refused is answered with the list of all commands, of which the embedded server has fewer.
   control: [
     'control check',
+    'control help',
+    'control no-such-command',
+    'control memreport report',
+    'control logfile trace',
     'control print hello',
     'control log on',
     'control log off',

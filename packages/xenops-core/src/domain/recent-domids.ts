@@ -1,0 +1,58 @@
+/**
+ * Domids of domains that have just gone. Back-ends and readers of logs would take a new domain for the old one, so such a domid is not given
+ * again for a minute. The history is libxl's own file, a line "SECONDS DOMID" each by the monotonic clock, so that xl and we avoid each other's
+ * (libxl_internal.c, `libxl__mark_domid_recent`).
+ */
+import type { Host } from '../host/host.ts';
+import { findDomid, type Domid } from '../ids.ts';
+
+/** libxl's (`LIBXL_DOMID_REUSE_TIMEOUT`). */
+const AVOID_SECONDS = 60;
+const RUN_FOLDER = '/run/xen';
+const UPTIME = '/proc/uptime';
+
+interface Entry {
+  readonly seconds: number;
+  readonly domid: Domid;
+}
+
+/** Domids that were in use within the last minute. */
+export async function recentDomids(host: Host): Promise<ReadonlySet<Domid>> {
+  return new Set((await readHistory(host)).map(({ domid }) => domid));
+}
+
+/** Puts on record that the domid has been in use until now. */
+export async function markRecent(host: Host, domid: Domid): Promise<void> {
+  const file = historyFile(host);
+  if (file === undefined) return;
+  const entries = [...(await readHistory(host)), { seconds: await nowSeconds(host), domid }];
+  const lines = entries.map((entry) => `${entry.seconds} ${entry.domid}\n`);
+  await host.services.writePrivateFile(file, lines.join(''));
+}
+
+async function readHistory(host: Host): Promise<readonly Entry[]> {
+  const file = historyFile(host);
+  const text = file === undefined ? undefined : await host.services.readText(file);
+  if (text === undefined) return [];
+  const now = await nowSeconds(host);
+  return text.split('\n').flatMap((line): readonly Entry[] => {
+    const [, seconds, domidText = ''] = /^(\d{1,15}) (\d{1,5})$/.exec(line) ?? [];
+    const domid = findDomid(domidText);
+    const isRecent = Number(seconds) <= now && now - Number(seconds) < AVOID_SECONDS;
+    return domid === undefined || !isRecent ? [] : [{ seconds: Number(seconds), domid }];
+  });
+}
+
+/** Undefined on a simulated host that has no folder of its own. */
+function historyFile({ uri, services }: Host): string | undefined {
+  const folder = services.runFolder ?? (uri === 'xen:' ? RUN_FOLDER : undefined);
+  return folder === undefined ? undefined : `${folder}/domid-history`;
+}
+
+/** The monotonic clock of the host, which a simulated one has of its own. */
+async function nowSeconds({ uri, services }: Host): Promise<number> {
+  const uptime = uri === 'xen:' ? await services.readText(UPTIME) : undefined;
+  return Math.floor(
+    uptime === undefined ? services.clock.nowMs() / 1000 : Number.parseFloat(uptime),
+  );
+}

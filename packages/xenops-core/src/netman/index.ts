@@ -1,0 +1,1 @@
+export { moveVif, setVifOnline, type VifAddress } from './live-vif.ts';

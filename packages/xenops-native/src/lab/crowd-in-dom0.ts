@@ -1,0 +1,141 @@
+/**
+ * A hundred guests at once, made by the whole toolstack, up and answering, and gone without a trace. Run by native.lab.ts as
+ * `node --test`, with the test guest's kernel in the environment.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '@xenops/core/connect';
+import { buildDomain, createDomain, destroyDomain } from '@xenops/core/domain';
+import type { Host } from '@xenops/core/host';
+import { randomVmUuid, type Domid } from '@xenops/core/ids';
+import { valueAppears, waitFor } from '@xenops/core/xenstore';
+import { domainPath } from '@xenops/core/xenstore/path';
+import { XEN_FOLDER } from './guest-of-build.ts';
+
+const kernelPath = process.env['TESTGUEST'];
+if (kernelPath === undefined) throw new Error('TESTGUEST must name the kernel of the test guest');
+
+const GUEST_COUNT = 100;
+const ROUND_COUNT = 3;
+const MEMORY_KIB = 4096;
+/** Guests that are made or destroyed at a time. */
+const SIDE_BY_SIDE = 4;
+const UP_TIMEOUT_MS = 120_000;
+const GONE_TIMEOUT_MS = 60_000;
+const LOOK_MS = 100;
+/** Xen's own memory comes and goes by some pages. */
+const REMAINS_KIB = 1024;
+
+const LSEVTCHN = `${XEN_FOLDER}/bin/lsevtchn`;
+
+function lineCount(command: string, ...args: readonly string[]): number {
+  return execFileSync(command, args, { encoding: 'utf8' }).split('\n').length - 1;
+}
+
+/** What the host and this process have in use. */
+interface Usage {
+  readonly domains: number;
+  readonly nodes: number;
+  readonly eventChannels: number;
+  readonly descriptors: number;
+  readonly threads: number;
+}
+
+async function usage({ hypervisor }: Host): Promise<Usage> {
+  return {
+    domains: (await hypervisor.listDomains()).length,
+    nodes: lineCount('xenstore-ls', '-f'),
+    eventChannels: lineCount(LSEVTCHN, '0'),
+    descriptors: readdirSync('/proc/self/fd').length,
+    threads: readdirSync('/proc/self/task').length,
+  };
+}
+
+/** As `xl info` counts it, and what is still to be scrubbed. */
+async function freeKib({ hypervisor }: Host): Promise<number> {
+  const { freeMemoryKib, scrubMemoryKib } = await hypervisor.physInfo();
+  return freeMemoryKib + scrubMemoryKib;
+}
+
+/** Waits until as much is in use as before: xenconsoled closes its end of a guest in its own time, and tells nobody. */
+async function usedAsBefore(host: Host, before: Usage): Promise<Usage> {
+  const deadline = AbortSignal.timeout(GONE_TIMEOUT_MS);
+  for (;;) {
+    const now = await usage(host);
+    const isAsBefore = now.eventChannels <= before.eventChannels && now.nodes <= before.nodes;
+    if (isAsBefore || deadline.aborted) return now;
+    await sleep(LOOK_MS);
+  }
+}
+
+/** Runs `body` with each item, some of them side by side. */
+async function forEach<T>(items: readonly T[], body: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const work = async (): Promise<void> => {
+    for (const item of rest) await body(item);
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work));
+}
+
+async function start(host: Host, guestType: 'pv' | 'pvh'): Promise<Domid> {
+  const domid = await createDomain(host, { uuid: randomVmUuid(), guestType, maxVcpus: 1 });
+  await buildDomain(host, domid, {
+    kind: guestType,
+    kernelPath: kernelPath ?? '',
+    cmdline: '',
+    memoryKib: MEMORY_KIB,
+    vcpus: 1,
+    // The emulated processor does not tell Xen the length of an intercepted RDTSCP.
+    tscMode: 'native',
+  });
+  await host.hypervisor.unpause(domid);
+  return domid;
+}
+
+/** Starts so many guests of both kinds, waits until all are up, looks at them, and destroys them. */
+async function crowd(
+  host: Host,
+  count: number,
+  look: (domids: readonly Domid[]) => Promise<void>,
+): Promise<void> {
+  const kinds = Array.from({ length: count }, (_, index) => (index % 2 === 0 ? 'pv' : 'pvh'));
+  const domids: Domid[] = [];
+  try {
+    await forEach(kinds, async (kind) => {
+      const domid = await start(host, kind);
+      domids.push(domid);
+      const isUp = valueAppears(domainPath(domid, 'data/testguest/kind'));
+      assert.equal(await waitFor(host.store, isUp, { timeoutMs: UP_TIMEOUT_MS }), kind);
+    });
+    await look(domids);
+  } finally {
+    await forEach(domids, (domid) => destroyDomain(host, domid, { timeoutMs: GONE_TIMEOUT_MS }));
+  }
+}
+
+await test(`${GUEST_COUNT} guests at once, ${ROUND_COUNT} times, leave nothing behind`, async () => {
+  await using host = await connect({ uri: 'xen:' });
+  // What is made once and kept: threads of Node, connections of the addon, the roots in xenstore.
+  await crowd(host, 2 * SIDE_BY_SIDE, async () => undefined);
+  const before = await usage(host);
+  const freeBefore = await freeKib(host);
+  for (let round = 0; round < ROUND_COUNT; round++) {
+    await crowd(host, GUEST_COUNT, async (domids) => {
+      const listed = await host.hypervisor.listDomains();
+      const alive = listed.filter(
+        ({ domid, dying, shutdown }) => domids.includes(domid) && !dying && !shutdown,
+      );
+      assert.equal(alive.length, GUEST_COUNT);
+      // Each guest has a channel to xenstored and one to xenconsoled.
+      const now = await usage(host);
+      assert.ok(now.eventChannels >= before.eventChannels + GUEST_COUNT);
+      assert.deepEqual([now.descriptors, now.threads], [before.descriptors, before.threads]);
+    });
+    assert.deepEqual(await usedAsBefore(host, before), before);
+    const missingKib = freeBefore - (await freeKib(host));
+    assert.ok(missingKib <= REMAINS_KIB, `${missingKib} KiB are missing after round ${round}`);
+  }
+});
