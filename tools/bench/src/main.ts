@@ -4,7 +4,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { dbus } from './dbus.ts';
 import { hypervisor } from './hypervisor.ts';
 import { smoke } from './smoke.ts';
+import { xenops } from './xenops.ts';
 import { xenstore } from './xenstore.ts';
+import { xenvm } from './xenvm.ts';
 
 const BENCHMARKS: Readonly<
   Record<string, (rounds: number, print: (line: string) => void) => Promise<void>>
@@ -12,7 +14,9 @@ const BENCHMARKS: Readonly<
   dbus,
   hypervisor,
   smoke,
+  xenops,
   xenstore,
+  xenvm,
 };
 
 /** Fewest rounds whose median says anything on a shared machine. */
