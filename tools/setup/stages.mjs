@@ -35,6 +35,7 @@ export const TEST_PACKAGES = [
   'mypy',
   'ruby',
   'ruby-dbus',
+  'qemu-utils',
 ];
 /** What `npm run test:all` uses besides: a compiler of a gigabyte. */
 export const LONG_TEST_PACKAGES = ['ghc', 'libghc-dbus-dev'];

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { dbus } from './dbus.ts';
 import { hypervisor } from './hypervisor.ts';
 import { smoke } from './smoke.ts';
+import { xenmgr } from './xenmgr.ts';
 import { xenops } from './xenops.ts';
 import { xenstore } from './xenstore.ts';
 import { xenvm } from './xenvm.ts';
@@ -14,6 +15,7 @@ const BENCHMARKS: Readonly<
   dbus,
   hypervisor,
   smoke,
+  xenmgr,
   xenops,
   xenstore,
   xenvm,

@@ -148,7 +148,8 @@ async function findProgram(name: string): Promise<string> {
   });
 }
 
-const PASSED_ON = ['DBUS_SYSTEM_BUS_ADDRESS', 'XENSTORED_PATH', 'HOME'];
+/** The monitor is found, and finds its own programs, where we are. */
+const PASSED_ON = ['PATH', 'DBUS_SYSTEM_BUS_ADDRESS', 'XENSTORED_PATH', 'HOME'];
 
 function monitorEnvironment(uri: string): Readonly<Record<string, string>> {
   const passed = PASSED_ON.flatMap((name) => {

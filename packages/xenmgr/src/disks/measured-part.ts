@@ -60,7 +60,7 @@ async function checkDisk(
   const isLearning = view.read(LEARN) === 'true';
   if (!isEnrolled && disk.settings.text('mode') !== 'r') return;
   if (!isEnrolled && !isLearning) {
-    throw new ManagerError('NEEDS_CAPABILITY', {
+    throw new ManagerError('VM_NOT_READY', {
       message: `Disk ${disk.id} of the measured VM ${uuid} has no sum; store its SHA-256 with set_db_key at config.disk.${disk.id}.sha256sum`,
       context: { uuid, disk: disk.id },
     });

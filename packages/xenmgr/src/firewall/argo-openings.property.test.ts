@@ -7,7 +7,7 @@ const UUIDS = ['a', 'b', 'c'].map((digit) => `11111111-0000-4000-8000-0000000000
 
 const plain: fc.Arbitrary<Endpoint> = fc
   .constantFrom('any', 'dom0', 'myself', 'my-stubdom', 'seamless', 'myself-if-seamless')
-  .map((kind) => ({ kind }) as Endpoint);
+  .map((kind) => ({ kind }));
 const named: fc.Arbitrary<Endpoint> = fc.oneof(
   fc.constantFrom(...UUIDS).map((value): Endpoint => ({ kind: 'uuid', value })),
   fc

@@ -7,7 +7,6 @@ import { fakeAround, type FakeAround } from '../testing/around.test-helper.ts';
 import { HostPower, type PowerCommands } from './power.ts';
 
 const COMMANDS: PowerCommands = { shutdown: ['off'], reboot: ['again'], sleep: ['nap', 'now'] };
-const [A, B, C] = ['a', 'b', 'c'];
 
 let around: FakeAround;
 /** What was done, in order. */
@@ -71,7 +70,7 @@ describe('the host', () => {
   });
 
   test('restarts, and is forced off with VMs destroyed', async () => {
-    await addVms({ [A ?? '']: {}, [B ?? '']: {} });
+    await addVms({ a: {}, b: {} });
     const power = await open();
     await power.request('reboot');
     failing.add('destroy a');
@@ -134,9 +133,9 @@ describe('the host', () => {
 
 describe('sleep', () => {
   const MODES = {
-    [A ?? '']: { 's3-mode': 'pv' },
-    [B ?? '']: { 's3-mode': 'restart' },
-    [C ?? '']: { 's3-mode': 'ignore' },
+    a: { 's3-mode': 'pv' },
+    b: { 's3-mode': 'restart' },
+    c: { 's3-mode': 'ignore' },
   };
 
   test('has each VM do as its mode says, and back', async () => {

@@ -33,4 +33,5 @@ export const TIMER_MODES: readonly string[] = [
 ];
 
 /** One line, absolute, without `..`. */
+// eslint-disable-next-line @typescript-eslint/no-inferrable-types -- isolated declarations want it
 export const ABSOLUTE_PATH: RegExp = /^\/(?!(.*\/)?\.\.(\/|$))[^\u0000-\u001f\u007f]*$/;

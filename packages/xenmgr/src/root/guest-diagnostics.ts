@@ -24,6 +24,7 @@ interface Collection {
 
 export class GuestDiagnostics {
   readonly #manager: Manager;
+  #isCollecting = false;
   #collection: Collection | undefined;
 
   constructor(manager: Manager) {
@@ -32,11 +33,21 @@ export class GuestDiagnostics {
 
   /** Asks all guests with PV drivers and waits for them; gives the folder with what they have sent in time. */
   async save(mode: string): Promise<string> {
-    if (this.#collection !== undefined) {
+    if (this.#isCollecting) {
       throw new ManagerError('VM_WRONG_STATE', {
         message: 'Diagnostics are being collected already',
       });
     }
+    this.#isCollecting = true;
+    try {
+      return await this.#collect(mode);
+    } finally {
+      this.#isCollecting = false;
+      this.#collection = undefined;
+    }
+  }
+
+  async #collect(mode: string): Promise<string> {
     const { database, places, host, announce } = this.#manager;
     const folder = path.join(places.run, `diagnostics-${randomUUID()}`);
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -54,8 +65,6 @@ export class GuestDiagnostics {
     } catch (error) {
       // Those that have answered are worth having.
       if (!hasCode(error, 'TIMEOUT')) throw error;
-    } finally {
-      this.#collection = undefined;
     }
     return folder;
   }

@@ -1,5 +1,7 @@
 /** The manager as a service: who may call it, what its policies forbid, what it tells. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { access, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { connectBus, DbusError, type InterfaceDescription } from '@xenops/rpcgen/runtime';
 import { agentBusName } from '../peers/bus-peers.ts';
 import { devicePath, diskPath, nicPath, vmPath } from '../objects/paths.ts';
@@ -375,6 +377,46 @@ describeBuilt('somebody on the bus', () => {
     await bench.settle();
     expect(heard('requested_attention').map(({ args }) => args)).toEqual([[A, vmPath(A)]]);
     await bench.client.releaseName(agentBusName(A));
+    await vm('destroy');
+  });
+});
+
+describeBuilt('a bad text in the database', () => {
+  test('counts as nothing, and the rest of the object is read', async () => {
+    await bench.addVm(A, {
+      ...{ 'config/memory': 'many', slot: 'x', start_on_boot: 'perhaps', 'config/boot': '' },
+      ...{ 'config/nic/0/backend-name': 'Nobody', 'config/nic/x/id': '1' },
+    });
+    const values = await bench.getAll(vmPath(A), VM);
+    expect([values['memory'], values['slot'], values['start-on-boot']]).toEqual([0, 0, false]);
+    expect(values['dependencies']).toEqual([]);
+  });
+});
+
+describeBuilt('a VM that has hibernated', () => {
+  test('counts as that until it really runs again', async () => {
+    await bench.addVm(A, { hibernated: 'true', 'config/kernel': '/no/such/kernel' });
+    await expect(vm('start')).rejects.toThrow();
+    expect(await bench.get(vmPath(A), VM, 'hibernated')).toBe(true);
+    await bench.set(vmPath(A), VM, 'kernel', bench.kernel);
+    await vm('start');
+    expect(await bench.get(vmPath(A), VM, 'hibernated')).toBe(false);
+    await vm('destroy');
+  });
+});
+
+describeBuilt('a manager that starts', () => {
+  test('removes no file of a running VM, takes it over, and finds its settings', async () => {
+    await bench.addVm(A);
+    await vm('start');
+    const snapshot = path.join(bench.places.disks, 'demo.vhd.snap.tmp.vhd');
+    await writeFile(snapshot, '');
+    const domid = await bench.get(vmPath(A), VM, 'domid');
+    await bench.stop();
+    await bench.start();
+    expect(await bench.get(vmPath(A), VM, 'domid')).toBe(domid);
+    expect(await bench.get(vmPath(A), VM, 'state')).toBe('running');
+    await access(snapshot);
     await vm('destroy');
   });
 });

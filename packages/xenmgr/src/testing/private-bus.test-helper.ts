@@ -6,17 +6,23 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
+const OPEN_RULES = `<policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>`;
+
 /** A running bus. */
 export interface PrivateBus extends AsyncDisposable {
   readonly address: string;
 }
 
-/** Starts a bus that lets everybody on it do everything. */
-export async function startPrivateBus(): Promise<PrivateBus> {
+/** Starts a bus that lets everybody on it do everything, unless other rules are given: XML of its configuration. */
+export async function startPrivateBus(rules: string = OPEN_RULES): Promise<PrivateBus> {
   const folder = await mkdtemp(path.join(tmpdir(), 'xenops-dbus-'));
   const address = `unix:path=${path.join(folder, 'socket')}`;
   const config = path.join(folder, 'bus.conf');
-  await writeFile(config, configuration(address));
+  await writeFile(config, configuration(address, rules));
   const daemon = spawn(
     'dbus-daemon',
     [`--config-file=${config}`, '--nofork', '--nopidfile', '--nosyslog', '--print-address'],
@@ -36,16 +42,12 @@ export async function startPrivateBus(): Promise<PrivateBus> {
   return { address, [Symbol.asyncDispose]: stop };
 }
 
-function configuration(address: string): string {
+function configuration(address: string, rules: string): string {
   return `<busconfig>
   <type>session</type>
   <listen>${address}</listen>
   <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
+  ${rules}
 </busconfig>
 `;
 }

@@ -1,6 +1,6 @@
 /**
  * A hundred lives of a guest on real Xen, one after the other, by the toolstack of a resident process: made, started, given a disk and an interface while it
- * runs, relieved of them, destroyed. Run by lives.lab.ts as `node --test`, with the test guest's kernel, a file for the disk and a bridge in the environment.
+ * runs, relieved of them, destroyed. Run by lives.long.lab.ts as `node --test`, with the test guest's kernel, a file for the disk and a bridge in the environment.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -4,7 +4,6 @@ import { planHalt, planReboot, planRestore, planSave, planStart, type Plan } fro
 
 /** The monitor as its clients meet it, on real Xen: a guest's life from its config file on. */
 const TEST_TIMEOUT_MS = 600_000;
-const isLong = process.env['XENOPS_TEST_LONG'] === '1';
 const DISK = 51_712;
 
 let host: MonitorHost;
@@ -247,8 +246,7 @@ describe('killed with -9 inside a step, the next monitor finds the truth, and no
   );
 });
 
-/** Under emulation Xen now and then lets an HVM guest run with the host's registers, and it spins or dies: not for every day. */
-(isLong ? test : test.skip)(
+test(
   'an HVM guest has its device model through start, pause, image and stop',
   async () => {
     const { vmlinuz, initrd } = host.lab.guest;
