@@ -75,9 +75,9 @@ export async function vmStory({ shown, kernel, ramdisk, isLeftRunning }) {
   const create = (vm) =>
     shown('xec', 'create-vm-with-template-and-json', 'new-vm-empty', vmJson(vm));
   const common = { kernel, ramdisk };
-  await create({ ...common, name: 'storage', memory: 64 });
+  await create({ ...common, name: 'storage', memory: 160 });
   const needed = await shown('xec-vm', '-n', 'storage', 'get', 'uuid');
-  const path = await create({ ...common, name: 'desktop', memory: 128, ...needs(needed) });
+  const path = await create({ ...common, name: 'desktop', memory: 192, ...needs(needed) });
   await shown('xec-vm');
   await shown('xec-vm', '-n', 'desktop', 'start');
   await shown('xec-vm');

@@ -1,7 +1,6 @@
+import { createLogger, findGroup } from '@xenops/core/daemon';
 import { describe, expect, test } from '@jest/globals';
 import { parseCommandLine } from './command-line.ts';
-import { findGroup } from './group.ts';
-import { createLogger } from './log.ts';
 
 const UUID = '11111111-2222-3333-4444-5555555555AA';
 
@@ -59,7 +58,7 @@ test('a group is found by name or number', () => {
 test('a log line cannot be forged, names its causes, and is left out below the level', () => {
   const lines: string[] = [];
   const write = (line: string): void => void lines.push(line);
-  const logger = createLogger({ level: 'info', hasPriority: true, write });
+  const logger = createLogger({ level: 'info', hasPriority: true, write }, 'xenvm');
   const cause = new Error('a\n<3>[error|-|xenvm] forged');
   logger.child({ vm: UUID }).log('warn', 'It failed', new Error('outer', { cause }));
   logger.log('debug', 'not shown');

@@ -1,8 +1,8 @@
 /** The command line of `xenvm`: the historical one for one VM, and `xenvm serve` for many. */
+import { LOG_LEVELS, type LogLevel } from '@xenops/core/daemon';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '@xenops/core/errors';
 import { vmUuid } from '@xenops/core/ids';
-import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 /** The text of `--help`. */
 export const USAGE = `usage: xenvm [--config <config>] [--uuid <uuid>] [<config>-deprecated]

@@ -1,3 +1,4 @@
+import { createLogger } from '@xenops/core/daemon';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -13,7 +14,6 @@ import { answers } from '../rpc/unix-listener.ts';
 import { makeTestFolder } from '../rpc/test-client.test-helper.ts';
 import { parseCommandLine } from './command-line.ts';
 import { FakeProvider } from './fake-provider.test-helper.ts';
-import { createLogger } from './log.ts';
 import { runDaemon } from './run-daemon.ts';
 
 const OTHER = '22222222-2222-3333-4444-555555555555';
@@ -63,11 +63,10 @@ function start(...words: readonly string[]): Promise<number> {
   if (settings.kind === 'help') throw new Error('That is no daemon');
   return runDaemon({
     settings,
-    logger: createLogger({
-      level: 'debug',
-      hasPriority: false,
-      write: (line) => void logged.push(line),
-    }),
+    logger: createLogger(
+      { level: 'debug', hasPriority: false, write: (line) => void logged.push(line) },
+      'xenvm',
+    ),
     openProvider: async () => provider,
     say: (line) => void said.push(line),
   });

@@ -1,12 +1,9 @@
 /** `xenvm` from its words to its exit status, whatever provides the VMs. */
+import { BACKGROUND_VARIABLE, createLogger, launchDaemon, openLogSink } from '@xenops/core/daemon';
 import type { VmProvider } from './vm-service.ts';
 import { parseCommandLine, USAGE, type Settings } from './command-line.ts';
 import { runConfigCommand } from './config-command.ts';
 import { EXIT } from './exit-status.ts';
-import { launchDaemon } from './launcher.ts';
-import { openLogSink } from './log-sink.ts';
-import { createLogger } from './log.ts';
-import { BACKGROUND_VARIABLE } from './readiness.ts';
 import { runDaemon, type RunSettings } from './run-daemon.ts';
 
 /** Files of ours are for our user; what others may use is opened to them by name. */
@@ -43,8 +40,8 @@ function isComplete({ uuid, configPath }: Extract<RunSettings, { kind: 'one' }>)
 
 async function run(settings: RunSettings, openProvider: OpenProvider): Promise<number> {
   const isSyslog = process.env[BACKGROUND_VARIABLE] !== undefined;
-  const sink = openLogSink({ isSyslog });
-  const logger = createLogger({ level: settings.logLevel, ...sink });
+  const sink = openLogSink({ isSyslog, tag: 'xenvm' });
+  const logger = createLogger({ level: settings.logLevel, ...sink }, 'xenvm');
   return runDaemon({
     settings,
     logger,

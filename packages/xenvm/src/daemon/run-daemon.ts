@@ -2,6 +2,7 @@
  * The daemon from its settings to its exit status. VMs are let go, not stopped: SIGTERM, SIGINT and the `quit` tasks end
  * the monitor alone; a second signal ends it at once. SIGHUP reads the config files again.
  */
+import { findGroup, type Logger, tellReady, tellStopping, writePidFile } from '@xenops/core/daemon';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { hasCode } from '@xenops/core/errors';
@@ -12,10 +13,6 @@ import { serveTasks } from '../rpc/rpc-server.ts';
 import type { Settings } from './command-line.ts';
 import { EntriesFile } from './entries-file.ts';
 import { EXIT, type ExitStatus } from './exit-status.ts';
-import { findGroup } from './group.ts';
-import type { Logger } from './log.ts';
-import { writePidFile } from './pid-file.ts';
-import { tellReady, tellStopping } from './readiness.ts';
 import { LockTakenError } from './uuid-lock.ts';
 import type { VmProvider } from './vm-service.ts';
 import { VmSet, type VmEntry } from './vm-set.ts';

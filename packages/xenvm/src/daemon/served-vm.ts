@@ -3,6 +3,7 @@
  * action, so that what goes wrong in it is heard. Down, from wherever the start came to: what is under way, `hup`, the
  * socket, the name, the lock. The guest is left as it is.
  */
+import type { Logger } from '@xenops/core/daemon';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { CleanupStack } from '@xenops/core/lifetime';
@@ -17,7 +18,6 @@ import { serveVmObject } from '../rpc/dbus/vm-object.ts';
 import { sentenceOf } from '../rpc/rpc-errors.ts';
 import { serveTasks } from '../rpc/rpc-server.ts';
 import { makeFolder } from '../rpc/unix-listener.ts';
-import type { Logger } from './log.ts';
 import { takeLock } from './uuid-lock.ts';
 import type { VmProvider, VmService } from './vm-service.ts';
 

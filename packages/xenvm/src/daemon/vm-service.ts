@@ -1,9 +1,9 @@
 /** What the daemon needs of the VMs it serves: the seam between the outside of the monitor and its inside. */
+import type { Logger } from '@xenops/core/daemon';
 import type { EventLog } from '../notify/event-log.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { NotifyTarget } from '../notify/transport.ts';
 import type { TaskPort } from '../rpc/vm-port.ts';
-import type { Logger } from './log.ts';
 
 /** What a VM gets from the daemon. */
 export interface OpenVmOptions {

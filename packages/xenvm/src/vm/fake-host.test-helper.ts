@@ -2,12 +2,12 @@
  * A host and a store that do as they are told, for what a real one cannot be made to do: every call can fail, or be the last one before the
  * monitor is killed.
  */
+import type { Logger } from '@xenops/core/daemon';
 import type { DomainEnd } from '@xenops/core/domain';
 import type { Clock } from '@xenops/core/host';
 import type { PhysCapability } from '@xenops/core/hypervisor';
 import { domid, vmUuid, type Domid, type VmUuid } from '@xenops/core/ids';
 import { defaultConfig, type VmConfig } from '../config/index.ts';
-import type { Logger } from '../daemon/log.ts';
 import { EventLog } from '../notify/event-log.ts';
 import type { FoundDomain, VmHost } from './vm-host.ts';
 import type { VmRecord, VmStore } from './vm-store.ts';

@@ -2,10 +2,10 @@
  * What a guest and its device model tell while they run: nodes of xenstore that the configuration names, and power states. Only nodes of
  * this VM are watched, and only those of its present domain and configuration.
  */
+import type { Logger } from '@xenops/core/daemon';
 import type { Domid, VmUuid } from '@xenops/core/ids';
 import { domainPath, vmPath } from '@xenops/core/xenstore/path';
 import { guestTypeOf, type VmConfig } from '../config/index.ts';
-import type { Logger } from '../daemon/log.ts';
 import { NOTIFICATION } from '../notify/notification.ts';
 import type { VmFacts } from './vm-facts.ts';
 import type { VmHost } from './vm-host.ts';

@@ -1,7 +1,7 @@
 /** What is true of a VM: told to those who listen when it changes, and written down for the next monitor. */
+import type { Logger } from '@xenops/core/daemon';
 import { domid as domidOf, type Domid, type VmUuid } from '@xenops/core/ids';
 import { renderConfig } from '../config/index.ts';
-import type { Logger } from '../daemon/log.ts';
 import { stepLife, type LifeEvent } from '../life/machine.ts';
 import { publishedState, type LifeState } from '../life/states.ts';
 import type { EventLog } from '../notify/event-log.ts';

@@ -3,9 +3,9 @@
  * state changes only by the table of `life/machine.ts`. What happened to the domain is never taken from an event but looked up in Xen when
  * its turn comes.
  */
+import type { Logger } from '@xenops/core/daemon';
 import type { Domid, VmUuid } from '@xenops/core/ids';
 import { guestTypeOf, type Nic, type VmConfig } from '../config/index.ts';
-import type { Logger } from '../daemon/log.ts';
 import type { ConfigSlots } from '../life/config-slots.ts';
 import { stageTimeoutMs } from '../life/deadlines.ts';
 import { hasDomain, publishedState, WITHOUT_DOMAIN, type LifeState } from '../life/states.ts';

@@ -7,8 +7,11 @@ import type { Connector, Transport, TransportHandlers } from './transport.ts';
 /** Where Xen's own daemons listen (docs/man/xenstore; Debian's build). */
 export const DEFAULT_SOCKET_PATH = '/run/xenstored/socket';
 
-/** Read at once; the pieces that are handed on are as large as what came. */
-const READ_BYTES = 65_536;
+/**
+ * Read at once; each connection has such a buffer, and a monitor one connection for each VM. The pieces that are handed on
+ * are as large as what came.
+ */
+const READ_BYTES = 16_384;
 
 /** A connector to the unix socket of a xenstored. Requests of one turn of the event loop leave in one write. */
 export function socketConnector(socketPath: string): Connector {
