@@ -236,6 +236,12 @@ async function isShown({ host, manager }: ManagerBench): Promise<Arguments> {
   return [];
 }
 
+/** The reboot goes on after its call has ended. */
+async function isBackAgain(bench: ManagerBench): Promise<Arguments> {
+  await bench.until(() => bench.manager.life.publicState(CONTRACT_VM) === 'running');
+  return [];
+}
+
 const LIFE = on(VM, `${XENMGR}.vm`, [
   ['start', []],
   ['start', []],
@@ -248,7 +254,7 @@ const LIFE = on(VM, `${XENMGR}.vm`, [
   ['suspend_to_file', (bench) => [path.join(bench.folder, 'image')]],
   ['resume_from_file', (bench) => [path.join(bench.folder, 'image')]],
   ['reboot', []],
-  ['hibernate', [], fails('NeedsPvAddons')],
+  ['hibernate', isBackAgain, fails('NeedsPvAddons')],
   ['shutdown', []],
   ['start_internal', []],
   ['delete', [], fails('CannotRemoveRunning')],

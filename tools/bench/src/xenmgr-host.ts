@@ -228,7 +228,7 @@ export class ManagerHost implements AsyncDisposable {
     [program = '', ...words]: readonly string[],
     env: Readonly<Record<string, string>>,
   ): ChildProcess & { readonly stdout: NonNullable<ChildProcess['stdout']> } {
-    const stderr = program === 'dbus-daemon' ? 'ignore' : 'inherit';
+    const stderr = words.includes(MANAGER) || program === 'dbus-daemon' ? 'ignore' : 'inherit';
     const child = spawn(program, words, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', stderr],

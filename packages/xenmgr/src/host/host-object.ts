@@ -16,6 +16,8 @@ import {
 import { HOST_PROPERTIES } from '../properties/properties.ts';
 import { readLanguage } from '../root/language.ts';
 import { knownUuid } from '../root/root-object.ts';
+import { vmSettings } from '../vm-config/vm-settings.ts';
+import { vmUuids } from '../vms/slots.ts';
 import { assignCd, cdDrives, cdOwner, checkedDrive, ejectCd } from './cd-drives.ts';
 import { listNames } from './files.ts';
 import {
@@ -220,12 +222,27 @@ function computedSources(
     'ui-ready': {
       get: async () => (await host.store.find(UI_READY)) === 'true',
       async set(_host, isReady: boolean) {
-        await host.store.write(UI_READY, String(isReady));
+        // Once said, it stays.
+        if (!isReady || (await host.store.find(UI_READY)) === 'true') return;
+        await host.store.write(UI_READY, 'true');
         announce.hostPropertiesChanged(['ui-ready']);
-        log.log('info', `The user interface ${isReady ? 'is ready' : 'is gone'}`);
+        log.log('info', 'The user interface is ready');
+        showFallback(manager).catch((error: unknown) => {
+          log.log('info', 'No VM is shown for the user interface', error);
+        });
       },
     },
   };
+}
+
+/** Shows the VM that others fall back to, where nothing has keyboard and mouse. */
+async function showFallback({ database, life, peers }: Manager): Promise<void> {
+  if ((await peers.input.focusDomid()) >= 0) return;
+  const view = database.view();
+  const fallback = vmUuids(view).find(
+    (uuid) => vmSettings(view, uuid).flag('provides-graphics-fallback') && life.domid(uuid) >= 0,
+  );
+  if (fallback !== undefined) await life.switchTo(fallback);
 }
 
 /** Sound goes to another device at once, where the script for it is there. */

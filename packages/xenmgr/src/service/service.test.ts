@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { domid as checkedDomid } from '@xenops/core/ids';
+import { domainPath } from '@xenops/core/xenstore/path';
 import { connectBus, DbusError, type InterfaceDescription } from '@xenops/rpcgen/runtime';
 import { agentBusName } from '../peers/bus-peers.ts';
 import { devicePath, diskPath, nicPath, vmPath } from '../objects/paths.ts';
@@ -381,6 +383,46 @@ describeBuilt('somebody on the bus', () => {
   });
 });
 
+describeBuilt('the native experience', () => {
+  test('goes from one VM to another, and touches no third', async () => {
+    const third = '11111111-0000-4000-8000-00000000000c';
+    for (const uuid of [A, B, third]) await bench.addVm(uuid);
+    await bench.set(vmPath(B), VM, 'native-experience', true);
+    const before = bench.database.view().dump(`/vm/${third}`);
+    await bench.set(vmPath(A), VM, 'native-experience', true);
+    expect(await bench.get(vmPath(A), VM, 'native-experience')).toBe(true);
+    expect(await bench.get(vmPath(B), VM, 'native-experience')).toBe(false);
+    expect(bench.database.view().dump(`/vm/${third}`)).toBe(before);
+  });
+});
+
+describeBuilt('a user interface that is ready', () => {
+  test('stays that, and has the fallback shown where nothing has the focus', async () => {
+    await bench.addVm(A, { 'provides-graphics-fallback': 'true' });
+    await vm('start');
+    const node = domainPath(checkedDomid(bench.manager.life.domid(A)), 'switcher', 'ready');
+    await bench.host.store.write(node, 'true');
+    const shown = new Promise<readonly unknown[]>((resolve) => {
+      bench.client.objects.export('/', INPUT, {
+        methods: {
+          get_focus_domid: () => -1,
+          switch_focus: (...args: readonly unknown[]) => {
+            resolve(args.slice(0, 2));
+            return true;
+          },
+        },
+      });
+    });
+    await bench.client.requestName(INPUT.name);
+    await bench.set('/host', `${XENMGR}.host`, 'ui-ready', true);
+    expect(await shown).toEqual([bench.manager.life.domid(A), false]);
+    await bench.set('/host', `${XENMGR}.host`, 'ui-ready', false);
+    expect(await bench.get('/host', `${XENMGR}.host`, 'ui-ready')).toBe(true);
+    await bench.client.releaseName(INPUT.name);
+    await vm('destroy');
+  });
+});
+
 describeBuilt('a bad text in the database', () => {
   test('counts as nothing, and the rest of the object is read', async () => {
     await bench.addVm(A, {
@@ -439,6 +481,13 @@ const DESCRIPTION: InterfaceDescription = {
   methods: {},
   signals: { power_button_pressed: '' },
   properties: {},
+};
+const INPUT: InterfaceDescription = {
+  ...{ name: 'com.citrix.xenclient.input', xml: '', errors: [], signals: {}, properties: {} },
+  methods: {
+    get_focus_domid: { input: '', output: 'i' },
+    switch_focus: { input: 'ib', output: 'b' },
+  },
 };
 const PING = {
   ...{ destination: MANAGER_BUS_NAME, path: '/', interface: 'org.freedesktop.DBus.Peer' },

@@ -1,7 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { EMPTY_FOLDER } from '../db/tree.ts';
 import { Draft } from '../db/view.ts';
-import { VM_UNRESTRICTED_PROPERTIES } from '../properties/properties.ts';
+import {
+  DISK_PROPERTIES,
+  NIC_PROPERTIES,
+  VM_UNRESTRICTED_PROPERTIES,
+} from '../properties/properties.ts';
 import type { StoredRow, StoredValue } from '../properties/property-row.ts';
 import { writeStored } from '../properties/stored-properties.ts';
 import type { BootFacts } from './facts.ts';
@@ -239,6 +243,37 @@ describe('a property reaches the line that its row names:', () => {
     const after = database(SETTINGS[name]);
     writeStored(after, { base: BASE, rows: VM_UNRESTRICTED_PROPERTIES }, row, otherValue(row));
     const key = row.xenvm ?? row.partOf ?? '';
+    expect(linesOf(key, render(after))).not.toEqual(linesOf(key, render(before)));
+  });
+});
+
+describe('a property of a device reaches the line that its row names:', () => {
+  const VALUES_OF_DEVICES: Readonly<Record<string, StoredValue>> = {
+    devtype: 'cdrom',
+    'phys-type': 'raw',
+    mode: 'r',
+    'virt-path': 'hdb',
+    snapshot: 'coalesce',
+    mac: '00:16:3e:00:00:09',
+    network: '/wireless/0/shared',
+  };
+  const kinds = [
+    { kind: 'disk', rows: DISK_PROPERTIES },
+    { kind: 'nic', rows: NIC_PROPERTIES },
+  ];
+  const rows = kinds.flatMap(({ kind, rows: table }) =>
+    table.flatMap((row) =>
+      row.kind === 'stored' && row.partOf !== undefined
+        ? [{ kind, table, row, name: row.name }]
+        : [],
+    ),
+  );
+
+  test.each(rows)('$kind $name', ({ kind, table, row }) => {
+    const [before, after] = [database(), database()];
+    const value = VALUES_OF_DEVICES[row.name] ?? otherValue(row);
+    writeStored(after, { base: `${BASE}/config/${kind}/0`, rows: table }, row, value);
+    const key = row.partOf ?? '';
     expect(linesOf(key, render(after))).not.toEqual(linesOf(key, render(before)));
   });
 });

@@ -154,8 +154,9 @@ function setEffects({ life, peers, log }: Manager): Readonly<Record<string, SetE
     },
     'native-experience': {
       // One VM has the machine for itself.
-      with: (draft) => {
+      with: (draft, uuid) => {
         for (const other of vmUuids(draft)) {
+          if (other === uuid || !vmSettings(draft, other).flag('native-experience')) continue;
           if (isUserVm(draft, other)) draft.write(`/vm/${other}/native-experience`, 'false');
         }
       },
