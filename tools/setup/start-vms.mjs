@@ -56,7 +56,7 @@ async function expectDone(run, words) {
 /** The settings of a VM as JSON, on top of the empty template. */
 function vmJson({ name, memory, kernel, ramdisk, ...others }) {
   const config = {
-    'virt-type': 'pvh',
+    'virt-type': 'pv',
     memory: String(memory),
     kernel,
     ...(ramdisk === undefined ? {} : { initrd: ramdisk }),

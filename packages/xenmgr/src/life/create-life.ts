@@ -124,7 +124,7 @@ class Lives implements LifeService {
   }
 
   async dependencies(uuid: string): Promise<readonly string[]> {
-    return dependencyOrder(await this.#edges(), uuid);
+    return dependencyOrder(await this.#edges([uuid]), uuid);
   }
 
   isAutostartPending(uuid: string): boolean {
@@ -366,13 +366,14 @@ class Lives implements LifeService {
     }
   }
 
-  async #edges(): Promise<ReadonlyMap<string, readonly string[]>> {
+  /** Of all VMs, or of these and what they need. */
+  async #edges(uuids?: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     const { database, peers } = this.#life;
     const { network } = peers;
     const isPresent = await network.isPresent();
-    return dependencyEdges(database.view(), async (path) =>
-      isPresent ? network.networkBackend(path) : '',
-    );
+    const find = async (path: string): Promise<string> =>
+      isPresent ? network.networkBackend(path) : '';
+    return dependencyEdges(database.view(), find, uuids);
   }
 
   async #writeNetworkBackend(): Promise<void> {

@@ -38,10 +38,14 @@ export async function nicBackends(
   return new Map(found);
 }
 
-/** What each VM needs at once, by uuid. A network is asked for once, however many NICs are on it. */
+/**
+ * What each VM needs at once, by uuid: of all VMs, or of these and of what they need in turn. A network is asked for once,
+ * however many NICs are on it.
+ */
 export async function dependencyEdges(
   view: View,
   findNetworkBackend: FindNetworkBackend,
+  uuids: readonly string[] = view.list('/vm'),
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const asked = new Map<string, Promise<string>>();
   const askOnce: FindNetworkBackend = (network) => {
@@ -49,16 +53,31 @@ export async function dependencyEdges(
     asked.set(network, answer);
     return answer;
   };
-  const uuids = view.list('/vm');
-  const edges = uuids.map(async (uuid): Promise<[string, readonly string[]]> => {
-    const backends = [...(await nicBackends(view, uuid, askOnce)).values()];
-    const needed = new Set([...backends.map((backend) => backend.uuid), ...named(view, uuid)]);
-    needed.delete('');
-    // A VM that carries its own network needs nobody for it.
-    needed.delete(uuid);
-    return [uuid, [...needed]];
-  });
-  return new Map(await Promise.all(edges));
+  const edges = new Map<string, readonly string[]>();
+  for (let next = uuids; next.length > 0;) {
+    const found = await Promise.all(next.map((uuid) => neededBy(view, uuid, askOnce)));
+    next.forEach((uuid, at) => edges.set(uuid, found[at] ?? []));
+    next = [...new Set(found.flat())].filter(
+      (uuid) => !edges.has(uuid) && view.exists(`/vm/${uuid}`),
+    );
+  }
+  return edges;
+}
+
+async function neededBy(
+  view: View,
+  uuid: string,
+  findNetworkBackend: FindNetworkBackend,
+): Promise<readonly string[]> {
+  const backends = await nicBackends(view, uuid, findNetworkBackend);
+  const needed = new Set([
+    ...[...backends.values()].map((backend) => backend.uuid),
+    ...named(view, uuid),
+  ]);
+  needed.delete('');
+  // A VM that carries its own network needs nobody for it.
+  needed.delete(uuid);
+  return [...needed];
 }
 
 /** All that a VM needs, each behind what it needs itself. Throws ManagerError DEPENDENCY_MISSING for a cycle. */

@@ -15,6 +15,7 @@ cd ${PACKAGES}
 cp xenvm/units/xenvm.service xenmgr/units/xenmgr.service xenmgr/units/xenmgr-guests.service /etc/systemd/system/
 cp xenvm/units/*.conf xenmgr/units/com.citrix.*.conf /etc/dbus-1/system.d/
 cp xenmgr/units/com.citrix.*.service /usr/share/dbus-1/system-services/
+mkdir -p /etc/sysusers.d /etc/tmpfiles.d
 cp xenmgr/units/xenmgr.sysusers.conf /etc/sysusers.d/xenmgr.conf
 cp xenmgr/units/xenmgr.tmpfiles.conf /etc/tmpfiles.d/xenmgr.conf
 systemd-sysusers xenmgr.conf
