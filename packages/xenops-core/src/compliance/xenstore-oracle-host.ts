@@ -44,6 +44,8 @@ export class OracleHost implements StoreHost {
         XEN_PRELOAD_DIR: folder,
         XENSTORED_RUNDIR: folder,
         XENSTORED_ROOTDIR: folder,
+        // A client in this process may have been told of another daemon.
+        XENSTORED_PATH: path.join(folder, 'socket'),
       },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
