@@ -241,16 +241,18 @@ class Lives implements LifeService {
   }
 
   async adopt(): Promise<void> {
-    const { nodes, monitors } = this.#life;
+    const { nodes, monitors, host } = this.#life;
     this.#leftStarting = new Set(await nodes.starting());
     this.#leftShown = new Set(await nodes.shown());
     await this.#writeNetworkBackend();
     await monitors.adopt();
     // Behind it: what guests have said already is said again at the start.
     this.#following = followGuests(this.#life, this.#stop.signal);
+    const alive = new Set((await host.hypervisor.listDomains()).map((domain) => domain.uuid));
     for (const uuid of [...this.#leftStarting, ...this.#leftShown]) {
-      // What no monitor serves has ended for good.
-      if (monitors.state(uuid) === undefined) await this.#seeToLeft(uuid);
+      // What has no domain and no monitor has ended for good. A monitor that was killed, too, comes to the others later.
+      const isGone = monitors.state(uuid) === undefined && !alive.has(vmUuid(uuid));
+      if (isGone) await this.#seeToLeft(uuid);
     }
   }
 
