@@ -1,8 +1,9 @@
 /** Keys of encrypted VHD images: files that the tap disk finds by the name of the image. */
 import { randomBytes } from 'node:crypto';
-import { access, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { View } from '../db/view.ts';
+import { isThere } from '../host/files.ts';
 import type { Surroundings } from '../manager/manager.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import { hostText } from '../objects/host-settings.ts';
@@ -85,11 +86,4 @@ async function writeKey(file: string, key: Buffer): Promise<void> {
   } finally {
     key.fill(0);
   }
-}
-
-async function isThere(folder: string): Promise<boolean> {
-  return access(folder).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,9 +1,9 @@
 /** Disks in the life of VMs: keys and images that are there, and the CD drives of the host. */
-import { access } from 'node:fs/promises';
 import { DOM0, domid as checkedDomid } from '@xenops/core/ids';
 import { applyTreeChange } from '@xenops/core/xenstore';
 import { domainPath } from '@xenops/core/xenstore/path';
 import { cdDrives, driveNode } from '../host/cd-drives.ts';
+import { isThere } from '../host/files.ts';
 import type { LifePart } from '../life/life.ts';
 import type { Surroundings } from '../manager/manager.ts';
 import { hostFlag } from '../objects/host-settings.ts';
@@ -41,10 +41,10 @@ async function diskFacts(around: Surroundings, uuid: string): Promise<Partial<Bo
   const images = diskSettings(view, uuid)
     .filter(({ settings }) => settings.flag('enabled') && settings.text('phys-type') === 'vhd')
     .map(({ settings }) => settings.text('phys-path'));
-  const isMissing = await Promise.all(images.map(isAbsent));
+  const isPresent = await Promise.all(images.map(isThere));
   return {
     keyFolders: await keyFolders(around, view, uuid),
-    missingImages: new Set(images.filter((_, at) => isMissing[at])),
+    missingImages: new Set(images.filter((_, at) => isPresent[at] !== true)),
     cdDrives: (await cdDrives(around.places)).map(({ id }) => id),
   };
 }
@@ -77,11 +77,4 @@ async function openDrives(around: Surroundings, uuid: string, domid: number): Pr
 
 function requestNode(domid: number, drive: string, request: string): string {
   return domainPath(checkedDomid(domid), 'bsgdev-req', driveNode(drive), request);
-}
-
-async function isAbsent(file: string): Promise<boolean> {
-  return access(file).then(
-    () => false,
-    () => true,
-  );
 }

@@ -9,7 +9,7 @@ import { hostText } from '../objects/host-settings.ts';
 import type { LifeOptions } from '../life/context.ts';
 import type { VmLife } from '../life/life.ts';
 import { vmSettings } from '../vm-config/vm-settings.ts';
-import { vmUuids } from '../vms/slots.ts';
+import { isUserVm, vmUuids } from '../vms/slots.ts';
 import { findPowerAction, type PowerAction } from './power-actions.ts';
 import { sleepVms, wakeVms, type Sleeper } from './sleep-vms.ts';
 
@@ -177,7 +177,7 @@ export class HostPower {
     const view = database.view();
     for (const uuid of this.#runningVms(life)) {
       const settings = vmSettings(view, uuid);
-      if (!['svm', 'pvm'].includes(settings.text('type'))) continue;
+      if (!isUserVm(view, uuid)) continue;
       if (settings.text('s4-mode') === 'ignore') continue;
       try {
         if (settings.text('s4-mode') === 'pv') await life.hibernate(uuid);

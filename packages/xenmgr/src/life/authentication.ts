@@ -4,11 +4,6 @@ import type { View } from '../db/view.ts';
 import type { Places } from '../manager/places.ts';
 import { vmSettings } from '../vm-config/vm-settings.ts';
 
-/** Steps of the installation that were put off, each a file; VMs do not start by themselves before they are done. */
-export const DEFERRED_STEPS: readonly string[] = [
-  ...['deferred_dom0_password', 'deferred_kb_layout', 'deferred_eula', 'deferred_language'],
-];
-
 /** Whether the VM belongs to a user whose folder of keys is not mounted. */
 export function isLoginNeeded(view: View, uuid: string, places: Places): boolean {
   const user = vmSettings(view, uuid).text('crypto-user');

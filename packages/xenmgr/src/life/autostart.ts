@@ -3,13 +3,13 @@
  * until they have been tried, so that neither a restart of the manager nor a user who logs in late forgets one; a restart
  * is told from a boot by xenstore, which is empty after a boot.
  */
-import { access } from 'node:fs/promises';
 import { planStart, type StartCandidate } from '../autostart/plan-waves.ts';
 import type { Draft, View } from '../db/view.ts';
 import { folderOf } from '../db/tree.ts';
 import { CONFIG_PROPERTIES } from '../properties/properties.ts';
 import { Settings, vmSettings } from '../vm-config/vm-settings.ts';
-import { DEFERRED_STEPS, isLoginNeeded } from './authentication.ts';
+import { isInstalled } from '../host/installer-object.ts';
+import { isLoginNeeded } from './authentication.ts';
 import type { LifeContext } from './context.ts';
 import type { VmRecord } from './vm-record.ts';
 import { pause } from '../monitor/pause.ts';
@@ -84,7 +84,7 @@ export class Autostart {
     const { life, signal } = this.#options;
     const view = life.database.view();
     const pending = pendingOf(view);
-    if (pending.length === 0 || (await this.#isInstallationOpen())) return;
+    if (pending.length === 0 || !(await isInstalled(this.#options.life.places))) return;
     const gone = pending.filter((uuid) => !life.records.has(uuid));
     const ready = pending.filter(
       (uuid) => life.records.has(uuid) && !isLoginNeeded(view, uuid, life.places),
@@ -183,19 +183,6 @@ export class Autostart {
       );
     });
     for (const uuid of uuids) life.announce.vmPropertiesChanged(uuid, ['autostart-pending']);
-  }
-
-  async #isInstallationOpen(): Promise<boolean> {
-    const { places } = this.#options.life;
-    const open = await Promise.all(
-      DEFERRED_STEPS.map((step) =>
-        access(`${places.config}/${step}`).then(
-          () => true,
-          () => false,
-        ),
-      ),
-    );
-    return open.includes(true);
   }
 }
 
