@@ -20,6 +20,8 @@ export function jestConfig({ name, lab = false, overrides = {} }) {
       '/build/',
       // An hour of emulation: `npm run test:all` runs them.
       ...(process.env.XENOPS_TEST_LONG === '1' ? [] : ['\\.long\\.lab\\.ts$']),
+      // Whole programs beside each other: `npm test` runs them, and so does jest in the package's folder.
+      ...(process.env.XENOPS_TEST_UNIT === '1' ? ['\\.(system|tools)\\.test\\.ts$'] : []),
     ],
     modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
     transform: {
