@@ -60,7 +60,8 @@ export async function removeDeviceNodes(tree: XenStoreTree, address: DeviceAddre
     domainPath(backend, 'backend', backendKind),
     domainPath(backend, 'backend'),
   ]);
-  await pruneEmpty(tree, [folderOf(deviceRecordPath(address))]);
+  const records = folderOf(deviceRecordPath(address));
+  await pruneEmpty(tree, [records, folderOf(records)]);
   await pruneEmpty(tree, [
     folderOf(ownDeviceRecordPath(address)),
     folderOf(folderOf(ownDeviceRecordPath(address))),

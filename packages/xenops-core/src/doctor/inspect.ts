@@ -1,13 +1,12 @@
 /** Looking at everything that the doctor judges. Reads only. */
 import { listDeviceAddresses } from '../domain/list-devices.ts';
-import { parseMark } from '../domain/build-mark.ts';
+import { listBuildMarks, parseMark } from '../domain/build-mark.ts';
 import type { DeviceAddress } from '../devices/device.ts';
 import type { Host } from '../host/host.ts';
 import { DOM0, findDomid, type Domid, type VmUuid } from '../ids.ts';
 import { listPciOwners } from '../pci/pci-records.ts';
 import { listChildren } from '../xenstore/list-children.ts';
 import {
-  BUILDS_PATH,
   buildMarkPath,
   deviceModelsPath,
   domainPath,
@@ -43,7 +42,7 @@ export async function inspectHost(
     listDomids(store, DOMAINS_PATH),
     listDomids(store, RECORD_ROOT),
     listDomids(store, deviceModelsPath()),
-    listDomids(store, BUILDS_PATH),
+    listBuildMarks(store),
     listChildren(store, VM_ROOT),
   ]);
   const devices = (

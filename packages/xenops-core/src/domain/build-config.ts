@@ -68,6 +68,8 @@ export interface HvmConfig extends BuildConfigBase {
   /** The guest may run a hypervisor of its own; it cannot be saved then. */
   readonly nestedVirt?: boolean | undefined;
   readonly poolMultiplier?: number | undefined;
+  /** Its device model can touch nothing but this domain (libxl's `dm_restrict`). */
+  readonly isModelConfined?: boolean | undefined;
 }
 
 export type BuildConfig = PvConfig | PvhConfig | HvmConfig;

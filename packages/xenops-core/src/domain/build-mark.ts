@@ -5,43 +5,45 @@
  */
 import type { Host } from '../host/host.ts';
 import type { ProcessIdentity } from '../host/host-services.ts';
-import { findDomid, DOM0, type Domid } from '../ids.ts';
+import type { Domid } from '../ids.ts';
 import { hasCode } from '../errors.ts';
 import { listChildren } from '../xenstore/list-children.ts';
-import { BUILDS_FOLDERS, BUILDS_PATH, buildMarkPath, ownRecordPath } from '../xenstore/path.ts';
-import { ownedBy } from '../xenstore/permissions.ts';
+import { buildMarkPath, domidOfBuildMark, RECORD_ROOT } from '../xenstore/path.ts';
+import type { XenStoreTree } from '../xenstore/xenstore.ts';
 import { remakeDomain } from './create.ts';
+import { domainRecord } from './domain-record.ts';
+import type { DomainIdentity } from './layout.ts';
 import { getUnbuilt } from './record.ts';
 import { pruneEmpty } from './remove-nodes.ts';
 
 /** Marks the domain as being built by this process. */
 export async function markBuild(host: Host, domid: Domid): Promise<void> {
   const { pid, startTicks } = await host.services.ownProcess();
-  const path = buildMarkPath(domid);
+  await host.store.write(buildMarkPath(domid), `${pid} ${startTicks}`);
+}
+
+/** Takes the mark of a build away that has come to nothing. */
+export async function unmarkBuild(host: Host, domid: Domid): Promise<void> {
   await host.store.transaction(async (tree) => {
-    await tree.write(path, `${pid} ${startTicks}`);
-    await tree.setPermissions(path, ownedBy(DOM0));
+    await tree.rm(buildMarkPath(domid));
+    await pruneEmpty(tree, [RECORD_ROOT]);
   });
 }
 
-/** Takes the mark away, and puts on record that the domain is built when it is. */
-export async function unmarkBuild(
-  host: Host,
+/** Puts on record that the domain is built, and takes the mark away. */
+export async function finishBuild(
+  { store }: Host,
   domid: Domid,
-  { isBuilt }: { readonly isBuilt: boolean },
+  identity: DomainIdentity,
 ): Promise<void> {
-  await host.store.transaction(async (tree) => {
-    if (isBuilt) await tree.write(ownRecordPath(domid, 'state'), 'built');
-    await tree.rm(buildMarkPath(domid));
-    await pruneEmpty(tree, BUILDS_FOLDERS);
-  });
+  const { path, value } = domainRecord(domid, identity, 'built');
+  await Promise.all([store.write(path, value), store.rm(buildMarkPath(domid))]);
 }
 
 /** Undoes every build whose process is gone, and tells of which domains. */
 export async function recoverBuilds(host: Host): Promise<readonly Domid[]> {
-  const names = await listChildren(host.store, BUILDS_PATH);
   const recovered: Domid[] = [];
-  for (const domid of names.flatMap((name) => findDomid(name) ?? [])) {
+  for (const domid of await listBuildMarks(host.store)) {
     const builder = parseMark(await host.store.find(buildMarkPath(domid)));
     if (builder !== undefined && (await host.services.isAlive(builder))) continue;
     const info = await host.hypervisor.findDomain(domid);
@@ -56,9 +58,15 @@ export async function recoverBuilds(host: Host): Promise<readonly Domid[]> {
         recovered.push(domid);
       }
     }
-    await unmarkBuild(host, domid, { isBuilt: false });
+    await unmarkBuild(host, domid);
   }
   return recovered;
+}
+
+/** Domains that are marked as being built. */
+export async function listBuildMarks(tree: XenStoreTree): Promise<readonly Domid[]> {
+  const names = await listChildren(tree, RECORD_ROOT);
+  return names.flatMap((name) => domidOfBuildMark(name) ?? []);
 }
 
 /** Who builds, by a mark's text; undefined for what is none. */

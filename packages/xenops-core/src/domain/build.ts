@@ -9,10 +9,10 @@ import { applyTreeChange } from '../xenstore/nodes.ts';
 import { daemonDomidPath } from '../xenstore/path.ts';
 import type { XenStore } from '../xenstore/xenstore.ts';
 import { checkBuild, type BuildConfig } from './build-config.ts';
-import { markBuild, unmarkBuild } from './build-mark.ts';
+import { finishBuild, markBuild, unmarkBuild } from './build-mark.ts';
 import { remakeDomain } from './create.ts';
 import { defaultFirmware } from './firmware.ts';
-import { builtTree, type BuiltDomain } from './layout.ts';
+import { builtTree, type BuiltDomain, type DomainIdentity } from './layout.ts';
 import { getDomain, getUnbuilt } from './record.ts';
 import { withUndo } from './with-undo.ts';
 
@@ -28,38 +28,51 @@ export async function buildDomain(
   options: LongCallOptions = {},
 ): Promise<void> {
   const info = await getDomain(host, domid);
-  const identity = await getUnbuilt(host, info);
+  const [identity, daemons] = await Promise.all([getUnbuilt(host, info), findDaemons(host)]);
   const memory = checkBuild(config, info);
   await assertMemory(host, domid, memory);
   throwIfAborted(options.signal, `the build of domain ${domid}`);
 
   await withUndo(`Building domain ${domid}`, async (undo) => {
     await markBuild(host, domid);
-    undo.push(`the mark of the build of domain ${domid}`, () =>
-      unmarkBuild(host, domid, { isBuilt: false }),
-    );
+    undo.push(`the mark of the build of domain ${domid}`, () => unmarkBuild(host, domid));
     undo.push(`domain ${domid} as it was`, () => remakeDomain(host, domid, identity));
-    const isNested = config.kind === 'hvm' && config.nestedVirt === true;
-    if (config.vcpus !== identity.maxVcpus || (isNested && identity.limits?.nestedVirt !== true)) {
-      const limits = { ...identity.limits, ...(isNested ? { nestedVirt: true } : {}) };
-      await remakeDomain(host, domid, { ...identity, maxVcpus: config.vcpus, limits });
-    }
-    const rings = await prepareRings(host, domid);
+    const fitting = fittingIdentity(identity, config);
+    if (fitting !== identity) await remakeDomain(host, domid, fitting);
+    const rings = await prepareRings(host, domid, daemons);
     await applyLimits(host, domid, config, memory);
     const spec = await buildSpec(host, config, { memory, rings });
     const result = await host.hypervisor.buildDomain(domid, spec, options);
-    const built: BuiltDomain = {
-      ...result,
-      ...rings,
-      config,
-      memory,
-      uuid: identity.uuid,
-      startTimeMs: host.services.clock.nowMs(),
-    };
-    await host.store.transaction((tree) => applyTreeChange(tree, builtTree(domid, built)));
-    await host.store.introduce(domid, built.storeFrame, built.storeEvtchn);
-    await unmarkBuild(host, domid, { isBuilt: true });
+    await introduceBuilt(host, domid, fitting, { ...result, ...rings, config, memory });
   });
+}
+
+/** The identity, with what Xen must know at creation for this build. */
+function fittingIdentity(identity: DomainIdentity, config: BuildConfig): DomainIdentity {
+  const isNested = config.kind === 'hvm' && config.nestedVirt === true;
+  const isFitting =
+    config.vcpus === identity.maxVcpus && (!isNested || identity.limits?.nestedVirt === true);
+  if (isFitting) return identity;
+  const limits = { ...identity.limits, ...(isNested ? { nestedVirt: true } : {}) };
+  return { ...identity, maxVcpus: config.vcpus, limits };
+}
+
+/** Writes the nodes of a domain that has been loaded, tells xenstored of it, and puts on record that it is built. */
+export async function introduceBuilt(
+  host: Host,
+  domid: Domid,
+  identity: DomainIdentity,
+  loaded: Omit<BuiltDomain, 'uuid' | 'startTimeMs'>,
+): Promise<void> {
+  const startTimeMs = host.services.clock.nowMs();
+  // Nobody looks before the introduction, so this needs no transaction, in which each request costs more. All of it leaves
+  // together; the introduction of a domain that misses a node is undone with the rest.
+  const change = builtTree(domid, { ...loaded, uuid: identity.uuid, startTimeMs });
+  await Promise.all([
+    applyTreeChange(host.store, change),
+    host.store.introduce(domid, loaded.storeFrame, loaded.storeEvtchn),
+  ]);
+  await finishBuild(host, domid, identity);
 }
 
 /** The ports of the two rings in the guest, and who serves them. */
@@ -70,12 +83,21 @@ export interface Rings {
   readonly consoleDomid: Domid;
 }
 
-/** Allocates the ports of store and console. */
-export async function prepareRings({ hypervisor, store }: Host, domid: Domid): Promise<Rings> {
+/** The domains that the daemons run in which serve every guest. */
+type Daemons = Pick<Rings, 'storeDomid' | 'consoleDomid'>;
+
+async function findDaemons({ store }: Host): Promise<Daemons> {
   const [storeDomid, consoleDomid] = await Promise.all([
     domidOf(store, 'xenstored'),
     domidOf(store, 'xenconsoled'),
   ]);
+  return { storeDomid, consoleDomid };
+}
+
+/** Allocates the ports of store and console. */
+export async function prepareRings(host: Host, domid: Domid, daemons?: Daemons): Promise<Rings> {
+  const { hypervisor } = host;
+  const { storeDomid, consoleDomid } = daemons ?? (await findDaemons(host));
   const storeEvtchn = await hypervisor.allocUnboundEvtchn(domid, storeDomid);
   const consoleEvtchn = await hypervisor.allocUnboundEvtchn(domid, consoleDomid);
   return { storeEvtchn, storeDomid, consoleEvtchn, consoleDomid };

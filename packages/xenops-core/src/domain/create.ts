@@ -1,11 +1,10 @@
 /** Making an empty domain, and making it again under the same domid. */
 import { ConfigError, DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { findDomid, type Domid, type VmUuid } from '../ids.ts';
+import { DOM0, type Domid, type VmUuid } from '../ids.ts';
 import type { DomainCreateSpec, GuestType } from '../hypervisor/hypervisor.ts';
 import { applyTreeChange } from '../xenstore/nodes.ts';
-import { domainPath, DOMAINS_PATH } from '../xenstore/path.ts';
-import { findMany } from '../xenstore/trees.ts';
+import { findNamed } from './domain-names.ts';
 import { recentDomids } from './recent-domids.ts';
 import { defaultName } from './record.ts';
 import { removeBackendNodes, removeDomainNodes } from './remove-nodes.ts';
@@ -28,6 +27,8 @@ export interface CreateConfig {
 
 /** Names longer than this do not fit where xl shows and stores them; Xen itself has no limit. */
 const NAME_LENGTH_MAX = 255;
+/** Dom0's, in every host. */
+const DOM0_NAME = 'Domain-0';
 
 /**
  * Makes a domain, paused and without memory, with its nodes in xenstore, and tells its domid. Rejects with
@@ -35,9 +36,12 @@ const NAME_LENGTH_MAX = 255;
  */
 export async function createDomain(host: Host, config: CreateConfig): Promise<Domid> {
   const { uuid, guestType, maxVcpus, ssidref = 0, name, passthrough = false, limits } = config;
-  if (name !== undefined) await assertNameIsFree(host, name);
+  const [recent] = await Promise.all([
+    recentDomids(host),
+    name === undefined ? undefined : assertNameIsFree(host, name),
+  ]);
   return withUndo('Making a domain', async (undo) => {
-    const domid = await createFresh(host, {
+    const domid = await createFresh(host, recent, {
       uuid,
       guestType,
       maxVcpus,
@@ -55,14 +59,20 @@ export async function createDomain(host: Host, config: CreateConfig): Promise<Do
       limits,
       name: name ?? defaultName(domid),
     };
-    await writeMadeTree(host, domid, identity);
+    undo.push(`the nodes of domain ${domid}`, () =>
+      host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid)),
+    );
+    await applyTreeChange(host.store, madeTree(domid, identity));
     return domid;
   });
 }
 
 /** A domain whose domid was not in use just now. */
-async function createFresh(host: Host, spec: DomainCreateSpec): Promise<Domid> {
-  const recent = await recentDomids(host);
+async function createFresh(
+  host: Host,
+  recent: ReadonlySet<Domid>,
+  spec: DomainCreateSpec,
+): Promise<Domid> {
   for (let refused = 0; ; refused += 1) {
     const domid = await host.hypervisor.createDomain(spec);
     // Xen goes on from the last domid it chose, so each one is refused once at most.
@@ -108,11 +118,6 @@ export async function remakeDomain(
   });
 }
 
-async function writeMadeTree(host: Host, domid: Domid, identity: DomainIdentity): Promise<void> {
-  const change = madeTree(domid, identity);
-  await host.store.transaction((tree) => applyTreeChange(tree, change));
-}
-
 async function assertNameIsFree(host: Host, name: string): Promise<void> {
   if (!/^[^\s/\p{Cc}]+$/u.test(name) || name.length > NAME_LENGTH_MAX || /^\d+$/.test(name)) {
     throw new ConfigError('CONFIG_BAD_VALUE', {
@@ -120,18 +125,11 @@ async function assertNameIsFree(host: Host, name: string): Promise<void> {
       context: { name },
     });
   }
-  const domids = (await host.store.directory(DOMAINS_PATH)).flatMap(
-    (text) => findDomid(text) ?? [],
-  );
-  const names = await findMany(
-    host.store,
-    domids.map((domid) => domainPath(domid, 'name')),
-  );
-  const taken = names.indexOf(name);
-  if (taken >= 0) {
+  const domid = name === DOM0_NAME ? DOM0 : await findNamed(host, name);
+  if (domid !== undefined) {
     throw new DomainError('DOMAIN_NAME_TAKEN', {
-      message: `Domain ${domids[taken]} has the name "${name}" already`,
-      context: { name, domid: domids[taken] },
+      message: `Domain ${domid} has the name "${name}" already`,
+      context: { name, domid },
     });
   }
 }

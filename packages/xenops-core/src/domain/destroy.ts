@@ -14,6 +14,7 @@ import { releasePciOf } from '../pci/detach.ts';
 import { stopDeviceModel } from '../dm/device-model.ts';
 import { stopAgentModels } from '../dmagent/models.ts';
 import { listDeviceAddresses } from './list-devices.ts';
+import { listChildren } from '../xenstore/list-children.ts';
 import { ownRecordPath } from '../xenstore/path.ts';
 import { removeDomainNodes } from './remove-nodes.ts';
 
@@ -35,24 +36,26 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
   }
   // A guest that cannot be paused dies all the same.
   await attempt(() => host.hypervisor.pause(domid));
+  const mayHave = await recordedParts(host, domid);
   const held = await releaseAll([
-    () => destroyStub(host, domid, options),
+    ...(mayHave('stub-domain') ? [() => destroyStub(host, domid, options)] : []),
     // It holds the guest's disks, and its death is what lets its back-ends close.
-    () => stopDeviceModel(host, domid),
-    () => stopAgentModels(host, domid),
+    ...(mayHave('device-model', 'device-model-user') ? [() => stopDeviceModel(host, domid)] : []),
+    ...(mayHave('dm-agents') ? [() => stopAgentModels(host, domid)] : []),
     () => detachAll(host, domid, options),
   ]);
-  const rest = await releaseAll([
-    // The guest is paused and its device model gone: nobody uses them any more.
-    () => releasePciOf(host, domid),
-    // What could not be released stays on record, for the doctor.
-    ...(held.length > 0
-      ? []
-      : [() => host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid))]),
-    () => removeXlFiles(host, domid, uuid),
-    () => markRecent(host, domid),
+  const rest = await Promise.all([
+    releaseAll([
+      // The guest is paused and its device model gone: nobody uses them any more.
+      () => releasePciOf(host, domid),
+      // What could not be released stays on record, for the doctor.
+      ...(held.length > 0
+        ? []
+        : [() => host.store.transaction((tree) => removeDomainNodes(tree, domid, uuid))]),
+    ]),
+    releaseAll([() => removeXlFiles(host, domid, uuid), () => markRecent(host, domid)]),
   ]);
-  const failures = [...held, ...rest];
+  const failures = [...held, ...rest.flat()];
   await host.hypervisor.destroy(domid, { signal: options.signal });
   await waitUntilGone(host, domid, uuid, options);
   if (failures.length > 0) {
@@ -88,6 +91,18 @@ async function attempt(step: () => void | Promise<void>): Promise<unknown> {
   } catch (error) {
     return error ?? new Error('It failed without a reason');
   }
+}
+
+/** Whether the domain may have one of these parts, by our own record; anything, when we have not made it or cannot tell. */
+async function recordedParts(
+  { store }: Host,
+  domid: Domid,
+): Promise<(...parts: readonly string[]) => boolean> {
+  let own: readonly string[] = [];
+  await attempt(async () => {
+    own = await listChildren(store, ownRecordPath(domid));
+  });
+  return (...parts) => !own.includes('domain') || parts.some((part) => own.includes(part));
 }
 
 /** The domain that its device model runs in, by our own record. */

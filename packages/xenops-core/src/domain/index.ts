@@ -4,6 +4,7 @@ export { VIDEO_KIB_DEFAULT } from './build-config.ts';
 export type { BuildConfig, DirectKernel, HvmConfig, PvConfig, PvhConfig } from './build-config.ts';
 export { createDomain } from './create.ts';
 export type { CreateConfig } from './create.ts';
+export { domainNames } from './domain-names.ts';
 export { destroyDomain } from './destroy.ts';
 export { listDeviceAddresses, listDevices } from './list-devices.ts';
 export type { DeviceView } from './list-devices.ts';

@@ -7,6 +7,7 @@ import { DOM0, type Domid, type Evtchn, type VmUuid } from '../ids.ts';
 import type { MemoryBreakdown } from '../memory/breakdown.ts';
 import type { BuildConfig } from './build-config.ts';
 import { configRecord } from './config-record.ts';
+import { domainRecord } from './domain-record.ts';
 import type { BuildResult, DomainCreateSpec, GuestType } from '../hypervisor/hypervisor.ts';
 import type { NodeWrite, TreeChange } from '../xenstore/nodes.ts';
 import * as paths from '../xenstore/path.ts';
@@ -30,24 +31,15 @@ export interface DomainIdentity {
   readonly limits?: DomainLimits | undefined;
 }
 
-/** Nodes below the domain's root that the guest owns; all start empty. */
+/** Nodes that the guest owns, directly below the domain's root and below `control`; all start empty. */
 const GUEST_OWNED = [
-  'device/suspend/event-channel',
-  'control/shutdown',
-  'control/feature-poweroff',
-  'control/feature-reboot',
-  'control/feature-suspend',
-  'control/sysrq',
-  'data',
-  'drivers',
-  'feature',
-  'attr',
-  'error',
+  ...['data', 'drivers', 'feature', 'attr', 'error', 'control/shutdown', 'control/sysrq'],
+  ...['control/feature-poweroff', 'control/feature-reboot', 'control/feature-suspend'],
 ] as const;
-
-/** The same for a guest with firmware, which can sleep; and what its firmware reads. */
+/** The same for a guest with firmware, which can sleep. */
 const HVM_GUEST_OWNED = ['control/feature-s3', 'control/feature-s4'] as const;
-const HVMLOADER = 'hvmloader';
+/** One more that the guest owns, in folders that hold nothing else of its own. */
+const SUSPEND_PORT = 'device/suspend/event-channel';
 
 /** What the toolstack offers the guest. */
 const PLATFORM_FEATURES = [
@@ -55,42 +47,37 @@ const PLATFORM_FEATURES = [
   'control/platform-feature-xs_reset_watches',
 ] as const;
 
-/** The tree of a domain that has been created and not built. */
+/**
+ * The tree of a domain that has been created and not built. A new node has the permissions of its parent, so nodes of one
+ * owner are made together, while their folder has those permissions. The domain cannot run yet, nor has it a connection
+ * to xenstore. Our own record comes last: with it the domain is whole.
+ */
 export function madeTree(domid: Domid, identity: DomainIdentity): TreeChange {
-  const { uuid, name, guestType, maxVcpus, ssidref, passthrough = false, limits = {} } = identity;
-  const roots = [paths.domainPath(domid), paths.vmPath(uuid), paths.recordPath(domid)] as const;
+  const { uuid, name, guestType } = identity;
+  const root = paths.domainPath(domid);
+  const [vm, record] = [paths.vmPath(uuid), paths.recordPath(domid)];
+  const at = (node: string): string => paths.domainPath(domid, node);
   const readable = ownedBy(DOM0, domid);
   const isHvm = guestType === 'hvm';
   const owned = isHvm ? [...GUEST_OWNED, ...HVM_GUEST_OWNED] : GUEST_OWNED;
-  const own: NodeWrite[] = owned.map((node) => ({
-    path: paths.domainPath(domid, node),
-    value: '',
-    permissions: ownedBy(domid),
-  }));
   return {
-    rm: roots,
+    rm: [root, vm, record],
     write: [
-      { path: roots[0], permissions: readable },
-      { path: roots[1], permissions: readable },
-      { path: roots[2], permissions: ownedBy(DOM0) },
-      { path: paths.domainPath(domid, 'vm'), value: paths.vmPath(uuid) },
-      { path: paths.domainPath(domid, 'name'), value: name },
+      { path: root, permissions: ownedBy(domid) },
+      ...owned.map((node) => ({ path: at(node), value: '' })),
+      { path: at('control'), permissions: readable, isThere: true },
+      { path: root, permissions: readable, isThere: true },
+      { path: at(SUSPEND_PORT), value: '', permissions: ownedBy(domid) },
+      { path: at('vm'), value: vm },
+      { path: at('name'), value: name },
+      ...PLATFORM_FEATURES.map((node) => ({ path: at(node), value: '1' })),
+      { path: vm, permissions: readable },
       { path: paths.vmPath(uuid, 'uuid'), value: uuid },
       { path: paths.vmPath(uuid, 'name'), value: name },
-      ...own,
-      ...(isHvm ? [{ path: paths.domainPath(domid, HVMLOADER) }] : []),
-      ...PLATFORM_FEATURES.map((node) => ({ path: paths.domainPath(domid, node), value: '1' })),
-      { path: paths.recordPath(domid, 'device') },
       { path: paths.recordPath(domid, 'type'), value: guestType },
+      { path: record, permissions: ownedBy(DOM0), isThere: true },
       { path: paths.recordPath(domid, 'dm-version'), value: 'qemu_xen' },
-      { path: paths.ownRecordPath(domid, 'uuid'), value: uuid },
-      { path: paths.ownRecordPath(domid, 'max-vcpus'), value: String(maxVcpus) },
-      { path: paths.ownRecordPath(domid, 'ssidref'), value: String(ssidref) },
-      ...(passthrough ? [{ path: paths.ownRecordPath(domid, 'passthrough'), value: '1' }] : []),
-      ...(Object.keys(limits).length > 0
-        ? [{ path: paths.ownRecordPath(domid, 'limits'), value: JSON.stringify(limits) }]
-        : []),
-      { path: paths.ownRecordPath(domid, 'state'), value: 'made' },
+      domainRecord(domid, identity, 'made'),
     ],
   };
 }
@@ -120,10 +107,10 @@ export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
     write: [
       { path: at('memory/static-max'), value: String(memory.staticMaxKib) },
       { path: at('memory/target'), value: String(memory.guestTargetKib) },
-      { path: at('memory/videoram'), value: String(memory.videoKib) },
+      ...(memory.videoKib > 0
+        ? [{ path: at('memory/videoram'), value: String(memory.videoKib) }]
+        : []),
       { path: at('domid'), value: String(domid) },
-      { path: at('store/port'), value: String(built.storeEvtchn) },
-      { path: at('store/ring-ref'), value: String(built.storeFrame) },
       ...vcpus,
       ...consoleNodes(domid, built),
       ...values(at('platform'), { ...platformOf(config), ...config.platform }),
@@ -135,7 +122,6 @@ export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
         value,
         ...readable,
       })),
-      ...imageNodes(uuid, config),
       ...configRecord(domid, config),
       {
         path: paths.vmPath(uuid, 'start_time'),
@@ -157,20 +143,6 @@ function platformOf(config: BuildConfig): Readonly<Record<string, string>> {
   };
 }
 
-/** What the guest was started from, for people; xl shows it for PV guests and nobody reads it. */
-function imageNodes(uuid: VmUuid, config: BuildConfig): readonly NodeWrite[] {
-  const image = paths.vmPath(uuid, 'image');
-  if (config.kind === 'hvm') return values(image, { ostype: 'hvm' });
-  if (config.kind === 'pvh') return [];
-  const { kernelPath, ramdiskPath, cmdline } = config;
-  return values(image, {
-    ostype: 'linux',
-    kernel: kernelPath,
-    ...(ramdiskPath === undefined ? {} : { ramdisk: ramdiskPath }),
-    cmdline,
-  });
-}
-
 function values(root: string, nodes: Readonly<Record<string, string>>): readonly NodeWrite[] {
   return Object.entries(nodes).map(([key, value]) => ({ path: `${root}/${key}`, value }));
 }
@@ -179,37 +151,22 @@ function values(root: string, nodes: Readonly<Record<string, string>>): readonly
 const CONSOLE_LIMIT_BYTES = 1_048_576;
 
 /**
- * The primary console. Its front-end nodes are read-only for the guest: they steer xenconsoled (XSA-57). Only
- * `backend-id` is the guest's, as xl has it; nobody may believe it.
+ * The primary console, which xenconsoled serves by these nodes alone. They are read-only for the guest, as all of the folder: they
+ * steer xenconsoled (XSA-57). There is no folder of a back-end, since nothing reads one; the record has its place, by
+ * which the console is listed.
  */
 function consoleNodes(domid: Domid, built: BuiltDomain): readonly NodeWrite[] {
-  const front = paths.domainPath(domid, 'console');
   const device = { backend: DOM0, kind: 'console', frontend: domid };
-  const back = paths.backendPath(device, 0);
-  const backendKeys = {
-    frontend: front,
-    'frontend-id': String(domid),
-    online: '1',
-    state: '1',
-    protocol: 'vt100',
-  };
-  const record = { ...backendKeys, backend: back };
   return [
-    { path: front, permissions: ownedBy(DOM0, domid) },
-    { path: `${front}/backend`, value: back },
-    { path: `${front}/backend-id`, value: '0', permissions: ownedBy(domid, DOM0) },
-    { path: `${front}/limit`, value: String(CONSOLE_LIMIT_BYTES) },
-    { path: `${front}/type`, value: 'xenconsoled' },
-    { path: `${front}/output`, value: 'pty' },
-    { path: `${front}/tty`, value: '' },
-    { path: `${front}/port`, value: String(built.consoleEvtchn) },
-    { path: `${front}/ring-ref`, value: String(built.consoleFrame) },
-    { path: paths.backendPath(device), permissions: ownedBy(DOM0) },
-    { path: back, permissions: ownedBy(DOM0, domid) },
-    ...Object.entries(backendKeys).map(([key, value]) => ({ path: `${back}/${key}`, value })),
-    ...Object.entries(record).map(([key, value]) => ({
-      path: paths.recordPath(domid, 'device/console/0', key),
-      value,
-    })),
+    ...values(paths.domainPath(domid, 'console'), {
+      limit: String(CONSOLE_LIMIT_BYTES),
+      type: 'xenconsoled',
+      port: String(built.consoleEvtchn),
+      'ring-ref': String(built.consoleFrame),
+    }),
+    {
+      path: paths.recordPath(domid, 'device/console/0/backend'),
+      value: paths.backendPath(device, 0),
+    },
   ];
 }

@@ -109,12 +109,9 @@ export async function listDevices(host: Host, domid: Domid): Promise<readonly De
       state(path),
       store.find(`${path}/dev`),
     ]);
-    return {
-      kind,
-      devid,
-      frontendState,
-      backend: { ...backend, dev: dev ?? '', state: backendState },
-    };
+    // xenconsoled keeps no state of the primary console; xl writes down that it is initialising, and nobody ever changes that.
+    const shown = isPrimaryConsole && backendState === 'gone' ? 'initialising' : backendState;
+    return { kind, devid, frontendState, backend: { ...backend, dev: dev ?? '', state: shown } };
   };
   const kinds = await listChildren(store, root);
   const nested = await Promise.all(

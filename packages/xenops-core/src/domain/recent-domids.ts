@@ -25,16 +25,17 @@ export async function recentDomids(host: Host): Promise<ReadonlySet<Domid>> {
 export async function markRecent(host: Host, domid: Domid): Promise<void> {
   const file = historyFile(host);
   if (file === undefined) return;
-  const entries = [...(await readHistory(host)), { seconds: await nowSeconds(host), domid }];
+  const [history, seconds] = await Promise.all([readHistory(host), nowSeconds(host)]);
+  const entries = [...history, { seconds, domid }];
   const lines = entries.map((entry) => `${entry.seconds} ${entry.domid}\n`);
   await host.services.writePrivateFile(file, lines.join(''));
 }
 
 async function readHistory(host: Host): Promise<readonly Entry[]> {
   const file = historyFile(host);
-  const text = file === undefined ? undefined : await host.services.readText(file);
+  if (file === undefined) return [];
+  const [text, now] = await Promise.all([host.services.readText(file), nowSeconds(host)]);
   if (text === undefined) return [];
-  const now = await nowSeconds(host);
   return text.split('\n').flatMap((line): readonly Entry[] => {
     const [, seconds, domidText = ''] = /^(\d{1,15}) (\d{1,5})$/.exec(line) ?? [];
     const domid = findDomid(domidText);

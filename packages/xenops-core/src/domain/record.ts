@@ -6,9 +6,10 @@ import { DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { DomainInfo } from '../hypervisor/hypervisor.ts';
 import type { Domid } from '../ids.ts';
-import { domainPath, ownRecordPath } from '../xenstore/path.ts';
+import { domainPath } from '../xenstore/path.ts';
 import { findMany } from '../xenstore/trees.ts';
-import type { DomainIdentity, DomainLimits } from './layout.ts';
+import { domainRecordPath, parseDomainRecord } from './domain-record.ts';
+import type { DomainIdentity } from './layout.ts';
 
 /** The domain as Xen has it. Rejects with DOMAIN_NOT_FOUND. */
 export async function getDomain(host: Host, domid: Domid): Promise<DomainInfo> {
@@ -28,39 +29,28 @@ export async function getDomain(host: Host, domid: Domid): Promise<DomainInfo> {
  */
 export async function getUnbuilt(host: Host, info: DomainInfo): Promise<DomainIdentity> {
   const { domid, uuid, guestType } = info;
-  const [recordedUuid, state, maxVcpus, ssidref, passthrough, limits, name] = await findMany(
-    host.store,
-    [
-      ownRecordPath(domid, 'uuid'),
-      ownRecordPath(domid, 'state'),
-      ownRecordPath(domid, 'max-vcpus'),
-      ownRecordPath(domid, 'ssidref'),
-      ownRecordPath(domid, 'passthrough'),
-      ownRecordPath(domid, 'limits'),
-      domainPath(domid, 'name'),
-    ],
-  );
-  if (recordedUuid !== uuid || state !== 'made') {
-    const why = recordedUuid === uuid ? 'has been built already' : 'was not made by this toolstack';
+  const [text, name] = await findMany(host.store, [
+    domainRecordPath(domid),
+    domainPath(domid, 'name'),
+  ]);
+  const record = parseDomainRecord(text);
+  if (record?.uuid !== uuid || record.state !== 'made') {
+    const why = record?.uuid === uuid ? 'has been built already' : 'was not made by this toolstack';
     throw new DomainError('DOMAIN_WRONG_STATE', {
       message: `Domain ${domid} ${why}; only a domain fresh from create_domain can be built`,
-      context: { domid, state: state ?? 'unknown' },
+      context: { domid, state: record?.state ?? 'unknown' },
     });
   }
+  const { maxVcpus, ssidref, passthrough, limits } = record;
   return {
     uuid,
     name: name ?? defaultName(domid),
     guestType,
-    maxVcpus: Number(maxVcpus),
-    ssidref: Number(ssidref),
-    passthrough: passthrough === '1',
-    limits: parseLimits(limits),
+    maxVcpus,
+    ssidref,
+    passthrough,
+    limits,
   };
-}
-
-/** Limits as `madeTree` wrote them, where only Dom0 writes. */
-export function parseLimits(text: string | undefined): DomainLimits {
-  return text === undefined ? {} : (JSON.parse(text) as DomainLimits);
 }
 
 /** The name of a domain that was given none. */

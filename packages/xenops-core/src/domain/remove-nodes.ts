@@ -1,9 +1,9 @@
+import { hasCode } from '../errors.ts';
 import type { Domid, VmUuid } from '../ids.ts';
 import { listChildren } from '../xenstore/list-children.ts';
 import {
   backendPath,
   buildMarkPath,
-  BUILDS_FOLDERS,
   deviceModelPath,
   deviceModelsPath,
   domainPath,
@@ -22,20 +22,17 @@ export async function removeDomainNodes(
   uuid: VmUuid,
 ): Promise<void> {
   await removeBackendNodes(tree, domid);
-  await Promise.all(
-    [
+  // All leave together, in order: the folders are looked at when the nodes are gone.
+  await Promise.all([
+    ...[
       domainPath(domid),
       vmPath(uuid),
       recordPath(domid),
       deviceModelPath(domid),
       buildMarkPath(domid),
     ].map((path) => tree.rm(path)),
-  );
-  await Promise.all(
-    [[VM_ROOT], [RECORD_ROOT], [deviceModelsPath()], BUILDS_FOLDERS].map((folders) =>
-      pruneEmpty(tree, folders),
-    ),
-  );
+    ...[VM_ROOT, RECORD_ROOT, deviceModelsPath()].map((folder) => pruneEmpty(tree, [folder])),
+  ]);
 }
 
 /** Removes what of the domain's devices lies in back-end domains, by the trusted record, and the folders that are empty then. */
@@ -84,10 +81,19 @@ function locate(text: string | undefined, domid: Domid): RecordedBackend | undef
   };
 }
 
-/** Removes the folders that have become empty, from the innermost up to the first that has not. */
+/** Removes the folders that have become empty, from the innermost up to the first that has not, or is not there. */
 export async function pruneEmpty(tree: XenStoreTree, folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
-    if ((await listChildren(tree, folder)).length > 0) return;
+    if (!(await isEmptyFolder(tree, folder))) return;
     await tree.rm(folder);
+  }
+}
+
+async function isEmptyFolder(tree: XenStoreTree, folder: string): Promise<boolean> {
+  try {
+    return (await tree.directory(folder)).length === 0;
+  } catch (error) {
+    if (hasCode(error, 'XENSTORE_NO_ENTRY')) return false;
+    throw error;
   }
 }

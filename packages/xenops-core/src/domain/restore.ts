@@ -21,13 +21,11 @@ import {
   RECORD_HEADER_BYTES,
   XL_HEADER_BYTES,
 } from '../streams/image-format.ts';
-import { applyTreeChange } from '../xenstore/nodes.ts';
-import { applyLimits, assertMemory, prepareRings } from './build.ts';
+import { applyLimits, assertMemory, introduceBuilt, prepareRings } from './build.ts';
 import { checkBuild } from './build-config.ts';
 import { unmarkBuild, markBuild } from './build-mark.ts';
 import { createDomain, remakeDomain } from './create.ts';
 import { destroyDomain } from './destroy.ts';
-import { builtTree } from './layout.ts';
 import { getDomain, getUnbuilt } from './record.ts';
 import { withUndo } from './with-undo.ts';
 import { decodeXlConfig, type DomainConfig } from './xl-config.ts';
@@ -90,12 +88,14 @@ export async function restoreDomain(
     name: kept?.name ?? options.name ?? found.name,
   };
   const config = options.check?.(named) ?? named;
-  const { uuid, name, build } = config;
+  const { name, build } = config;
   throwIfAborted(options.signal, `the restoration of ${name}`);
   return withUndo(`Restoring ${name}`, async (undo) => {
     const domid = await emptyDomain(host, config, options.into, undo);
     await markBuild(host, domid);
-    const memory = checkBuild(build, await getDomain(host, domid));
+    const info = await getDomain(host, domid);
+    const identity = await getUnbuilt(host, info);
+    const memory = checkBuild(build, info);
     await assertMemory(host, domid, memory);
     await applyLimits(host, domid, build, memory);
     const rings = await prepareRings(host, domid);
@@ -112,17 +112,7 @@ export async function restoreDomain(
     );
     const statePath = await readDeviceModel(host, fd, domid, build.kind === 'hvm');
     if (statePath !== undefined) undo.push(statePath, () => rm(statePath, { force: true }));
-    const built = {
-      ...frames,
-      ...rings,
-      config: build,
-      memory,
-      uuid,
-      startTimeMs: host.services.clock.nowMs(),
-    };
-    await host.store.transaction((tree) => applyTreeChange(tree, builtTree(domid, built)));
-    await host.store.introduce(domid, built.storeFrame, built.storeEvtchn);
-    await unmarkBuild(host, domid, { isBuilt: true });
+    await introduceBuilt(host, domid, identity, { ...frames, ...rings, config: build, memory });
     return { domid, config, ...(statePath === undefined ? {} : { statePath }) };
   });
 }
@@ -149,7 +139,7 @@ async function emptyDomain(
   const identity = await getUnbuilt(host, await getDomain(host, into));
   undo.push(`domain ${into} as it was`, async () => {
     await remakeDomain(host, into, identity);
-    await unmarkBuild(host, into, { isBuilt: false });
+    await unmarkBuild(host, into);
   });
   if (identity.maxVcpus !== build.vcpus) {
     await remakeDomain(host, into, { ...identity, maxVcpus: build.vcpus });

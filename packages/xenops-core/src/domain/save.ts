@@ -15,9 +15,9 @@ import {
   paddingOf,
 } from '../streams/image-format.ts';
 import { listChildren } from '../xenstore/list-children.ts';
-import { ownRecordPath, recordPath } from '../xenstore/path.ts';
+import { recordPath } from '../xenstore/path.ts';
 import { readDomainConfig } from './config-record.ts';
-import { parseLimits } from './record.ts';
+import { domainRecordPath, parseDomainRecord } from './domain-record.ts';
 import { resumeGuest, suspendGuest } from './suspend.ts';
 import { encodeXlConfig } from './xl-config.ts';
 
@@ -93,11 +93,11 @@ async function assertSavable(
   deviceModel: DeviceModel | undefined,
 ): Promise<void> {
   const devices = await listChildren(host.store, recordPath(domid, 'device', 'pci'));
-  const limits = parseLimits(await host.store.find(ownRecordPath(domid, 'limits')));
+  const record = parseDomainRecord(await host.store.find(domainRecordPath(domid)));
   const why =
     devices.length > 0
       ? 'it has a PCI device of the host, whose state cannot be saved'
-      : limits.nestedVirt === true
+      : record?.limits?.nestedVirt === true
         ? 'it may run a hypervisor of its own, whose state cannot be saved'
         : kind === 'hvm' && deviceModel === undefined
           ? 'its device model does not run'

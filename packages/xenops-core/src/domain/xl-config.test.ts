@@ -41,20 +41,21 @@ const OF_XL = JSON.stringify({
   on_soft_reset: 'soft_reset',
 });
 
+const pvBuild = {
+  kind: 'pv',
+  memoryKib: 131_072,
+  maxMemoryKib: 163_840,
+  vcpus: 2,
+  onlineVcpus: 2,
+  tscMode: 'native',
+  kernelPath: '/guest/vmlinux',
+  cmdline: 'console=hvc0',
+  ramdiskPath: '/guest/initrd.cpio.gz',
+} as const;
 const config: DomainConfig = {
   uuid: vmUuid('cfcfbeb8-0f93-4ffd-a029-38789f278709'),
   name: 'pv',
-  build: {
-    kind: 'pv',
-    memoryKib: 131_072,
-    maxMemoryKib: 163_840,
-    vcpus: 2,
-    onlineVcpus: 2,
-    tscMode: 'native',
-    kernelPath: '/guest/vmlinux',
-    cmdline: 'console=hvc0',
-    ramdiskPath: '/guest/initrd.cpio.gz',
-  },
+  build: pvBuild,
   disks: [{ vdev: 'xvda', target: '/tmp/d.img', readOnly: false }],
   nics: [{ devid: 0, mac: '00:16:3e:00:00:01', network: { kind: 'bridge', bridge: 'xenbr0' } }],
 };
@@ -94,4 +95,13 @@ describe('the configuration of xl', () => {
   ])('with %s is refused', (_what, json) => {
     expect(() => decodeXlConfig(json)).toThrow(expect.objectContaining({ code: 'STREAM_INVALID' }));
   });
+});
+
+test('whether the device model is confined is said as xl says it', () => {
+  const { kernelPath: _path, cmdline: _cmdline, ramdiskPath: _ramdisk, ...common } = pvBuild;
+  const build = { ...common, kind: 'hvm', videoMemoryKib: 8192, isModelConfined: true } as const;
+  const json = encodeXlConfig({ ...config, build });
+  expect(json).toContain('"dm_restrict":"True"');
+  expect(decodeXlConfig(json).build).toEqual(build);
+  expect(encodeXlConfig(config)).not.toContain('dm_restrict');
 });

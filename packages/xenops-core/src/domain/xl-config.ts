@@ -41,6 +41,7 @@ export function encodeXlConfig({ uuid, name, build, disks, nics }: DomainConfig)
       sched_params: {},
       claim_mode: 'True',
       ...kernelOf(build.kind === 'hvm' ? build.directKernel : build),
+      ...(build.kind === 'hvm' && build.isModelConfined === true ? { dm_restrict: 'True' } : {}),
       [`type.${build.kind}`]:
         build.kind === 'hvm' ? { vga: {}, vnc: {}, sdl: {}, spice: {}, rdm: {} } : {},
       arch_arm: {},
@@ -124,6 +125,7 @@ function buildOf(kind: GuestType, built: Json): BuildConfig {
     ...common,
     videoMemoryKib: typeof video === 'number' && video >= 0 ? video : undefined,
     ...(direct.kernelPath === '' ? {} : { directKernel: direct }),
+    ...(isTrue(built['dm_restrict']) ? { isModelConfined: true } : {}),
   };
 }
 

@@ -6,6 +6,8 @@ export interface NodeWrite {
   readonly path: string;
   readonly value?: string;
   readonly permissions?: Permissions;
+  /** The node has been made before: only its permissions are set. */
+  readonly isThere?: true;
 }
 
 /** What to do to the tree: first the removals, then the writes in order. Plain data, for `--dry-run` and tests. */
@@ -23,9 +25,9 @@ export async function applyTreeChange(tree: XenStoreTree, change: TreeChange): P
 }
 
 async function writeNode(tree: XenStoreTree, node: NodeWrite): Promise<void> {
-  const { path, value, permissions } = node;
+  const { path, value, permissions, isThere } = node;
   await Promise.all([
-    value === undefined ? tree.mkdir(path) : tree.write(path, value),
+    ...(isThere === true ? [] : [value === undefined ? tree.mkdir(path) : tree.write(path, value)]),
     ...(permissions === undefined ? [] : [tree.setPermissions(path, permissions)]),
   ]);
 }

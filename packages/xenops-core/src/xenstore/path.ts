@@ -1,7 +1,7 @@
 /**
  * Every path of xenstore that the toolstack uses (docs/misc/xenstore-paths.pandoc); no other module puts one together.
  */
-import type { Domid, VmUuid } from '../ids.ts';
+import { findDomid, type Domid, type VmUuid } from '../ids.ts';
 
 /** `/local/domain/D`, or below it. */
 export function domainPath(domid: Domid, ...below: readonly (string | number)[]): string {
@@ -81,15 +81,19 @@ export function agentPath(agent: Domid, ...below: readonly (string | number)[]):
   return domainPath(agent, 'dm-agent', ...below);
 }
 
-/** Builds under way, by domid: who builds, so that another process can undo what a dead one left. */
-export const BUILDS_PATH = '/xenops/building';
+const BUILD_MARK = 'xenops-building-';
 
-/** The folders that marks of builds lie in, innermost first. */
-export const BUILDS_FOLDERS: readonly string[] = [BUILDS_PATH, '/xenops'];
-
-/** The mark of a build under way. */
+/**
+ * The mark of a build under way: who builds, so that another process can undo what a dead one left. Beside the records, whose
+ * folder is there anyway and is listed by one request.
+ */
 export function buildMarkPath(domid: Domid): string {
-  return `${BUILDS_PATH}/${domid}`;
+  return `${RECORD_ROOT}/${BUILD_MARK}${domid}`;
+}
+
+/** The domain that a child of `RECORD_ROOT` is the mark of; undefined for any other child. */
+export function domidOfBuildMark(name: string): Domid | undefined {
+  return name.startsWith(BUILD_MARK) ? findDomid(name.slice(BUILD_MARK.length)) : undefined;
 }
 
 /** Where all `vmRecordPath`s are. */
