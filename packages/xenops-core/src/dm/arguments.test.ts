@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { domid } from '../ids.ts';
-import { qemuArguments } from './arguments.ts';
+import { openDisks, qemuArguments } from './arguments.ts';
 import type { DeviceModelConfig } from './config.ts';
 
 const hvm: DeviceModelConfig = {
@@ -16,7 +16,7 @@ const hvm: DeviceModelConfig = {
   nics: [],
 };
 const argsOf = (change: Partial<DeviceModelConfig> = {}): string =>
-  qemuArguments({ ...hvm, ...change }, '/run/xen/qmp-libxl-7').join(' ');
+  qemuArguments({ ...hvm, ...change }, { socketPath: '/run/xen/qmp-libxl-7' }).join(' ');
 
 describe('the command line of qemu', () => {
   test('for an HVM guest is that of libxl', () => {
@@ -26,6 +26,58 @@ describe('the command line of qemu', () => {
         '-device cirrus-vga,vgamem_mb=8 -boot order=cda -usb -usbdevice tablet -smp 1,maxcpus=2 -net none ' +
         '-machine xenfv,suppress-vmdesc=on -m 504',
     );
+  });
+
+  test.each([
+    [
+      'seccomp',
+      true,
+      '-sandbox on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny ',
+    ],
+    ['no seccomp', false, ''],
+  ])(
+    'for one that is confined, with %s, gives up Xen, the root folder and root',
+    (_, has, text) => {
+      const confinement = {
+        user: { uid: 131_079, gid: 131_072 },
+        rootPath: '/run/xen/qemu-root-7',
+        hasSandbox: has,
+        blockDevices: new Set<string>(),
+      };
+      const args = qemuArguments(hvm, { socketPath: '/run/xen/qmp-libxl-7', confinement }).join(
+        ' ',
+      );
+      expect(args).toContain(
+        `-xen-domid-restrict ${text}-chroot /run/xen/qemu-root-7 -runas 131079:131072`,
+      );
+    },
+  );
+
+  test('for one that is confined names no disk: it finds them open, to write only where it may', () => {
+    const disks: DeviceModelConfig['disks'] = [
+      { vdev: 'hda', path: '/a,b', format: 'raw', readOnly: false, isCdrom: false },
+      { vdev: 'hdd', path: '', format: 'raw', readOnly: true, isCdrom: true },
+      { vdev: 'hdc', path: '/dev/sr0', format: 'raw', readOnly: true, isCdrom: true },
+    ];
+    const confinement = {
+      user: { uid: 1000, gid: 1000 },
+      rootPath: '/r',
+      hasSandbox: true,
+      blockDevices: new Set(['hdc']),
+    };
+    const config = { ...hvm, disks };
+    const args = qemuArguments(config, { socketPath: '/s', confinement }).join(' ');
+    expect(args).toContain(
+      '-add-fd fd=4,set=1 -add-fd fd=5,set=1 -drive if=ide,index=0,media=disk,file.driver=file,file.filename=/dev/fdset/1,file.locking=off,format=raw,cache=writeback ' +
+        '-drive if=none,readonly=on,id=ide-5696 -device ide-cd,id=ide-5696',
+    );
+    expect(args).toContain(
+      '-add-fd fd=6,set=2 -drive if=none,readonly=on,id=ide-5632,file.driver=host_device,file.filename=/dev/fdset/2,file.locking=off,format=raw',
+    );
+    expect(openDisks(disks)).toEqual({
+      inputs: { 4: '/a,b', 6: '/dev/sr0' },
+      updates: { 5: '/a,b' },
+    });
   });
 
   test('for a PV guest attaches to it and emulates nothing', () => {

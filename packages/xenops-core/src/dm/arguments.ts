@@ -3,16 +3,28 @@ import { ConfigError } from '../errors.ts';
 import { diskNumber, parseDiskName } from '../devices/disk-number.ts';
 import { mibFromKibUp } from '../units.ts';
 import type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
+import type { ProcessSpec } from '../host/host-services.ts';
+import type { Confinement } from './confinement.ts';
 
 /** The descriptor that qemu finds saved state at. */
 export const STATE_FD = 3;
 
+/** What the place decides that it runs in. */
+export interface Surroundings {
+  /** Where its monitor listens. */
+  readonly socketPath: string;
+  readonly confinement?: Confinement | undefined;
+}
+
 /** Arguments after the program's name. Throws CONFIG_BAD_VALUE for what qemu would read as something else. */
-export function qemuArguments(config: DeviceModelConfig, qmpSocketPath: string): readonly string[] {
+export function qemuArguments(
+  config: DeviceModelConfig,
+  { socketPath, confinement }: Surroundings,
+): readonly string[] {
   const isHvm = config.guestType === 'hvm';
   return [
     ...['-xen-domid', String(config.domid)],
-    ...['-chardev', `socket,id=libxl-cmd,path=${option(qmpSocketPath)},server=on,wait=off`],
+    ...['-chardev', `socket,id=libxl-cmd,path=${option(socketPath)},server=on,wait=off`],
     ...['-mon', 'chardev=libxl-cmd,mode=control'],
     ...['-no-shutdown', '-nodefaults', '-no-user-config'],
     ...['-name', option(config.name)],
@@ -21,9 +33,22 @@ export function qemuArguments(config: DeviceModelConfig, qmpSocketPath: string):
     ...(isHvm ? hvmArguments(config) : ['-net', 'none']),
     ...['-machine', isHvm ? 'xenfv,suppress-vmdesc=on' : 'xenpv'],
     ...['-m', String(mibFromKibUp(config.memoryKib))],
-    ...(isHvm ? config.disks.flatMap(diskArguments) : []),
+    ...(isHvm ? diskArguments(config.disks, confinement) : []),
     ...(config.statePath === undefined ? [] : ['-incoming', `fd:${STATE_FD}`]),
     ...(config.extraArgs ?? []),
+    ...(confinement === undefined ? [] : confinementArguments(confinement)),
+  ];
+}
+
+/** Calls of the kernel that it has no use for: starting programs, priorities, what is obsolete. It becomes another user after this. */
+const SANDBOX = 'on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny';
+
+function confinementArguments({ user, rootPath, hasSandbox }: Confinement): readonly string[] {
+  return [
+    '-xen-domid-restrict',
+    ...(hasSandbox ? ['-sandbox', SANDBOX] : []),
+    ...['-chroot', rootPath],
+    ...['-runas', `${user.uid}:${user.gid}`],
   ];
 }
 
@@ -93,12 +118,74 @@ export function driveId(devid: number): string {
   return `ide-${devid}`;
 }
 
+/**
+ * Descriptors of the disks for a device model that is confined, which could not open them again when it goes on from saved state or after a save. It
+ * takes one that is open as it wants: each is there for reading, and one that it may write for both.
+ */
+export function openDisks(
+  disks: readonly EmulatedDisk[],
+): Required<Pick<ProcessSpec, 'inputs' | 'updates'>> {
+  const opened = descriptorsOf(disks);
+  return {
+    inputs: Object.fromEntries(opened.map(({ path, read }) => [read, path])),
+    updates: Object.fromEntries(
+      opened.flatMap(({ path, write }) => (write === undefined ? [] : [[write, path] as const])),
+    ),
+  };
+}
+
+interface OpenDisk {
+  readonly vdev: string;
+  readonly path: string;
+  /** The number of its set (`-add-fd`). */
+  readonly set: number;
+  readonly read: number;
+  readonly write: number | undefined;
+}
+
+function descriptorsOf(disks: readonly EmulatedDisk[]): readonly OpenDisk[] {
+  let next = STATE_FD;
+  return disks
+    .filter((disk) => disk.path !== '' && driveArguments(disk, '').length > 0)
+    .map(({ vdev, path, readOnly, isCdrom }, index) => {
+      const read = (next += 1);
+      const write = readOnly || isCdrom ? undefined : (next += 1);
+      return { vdev, path, set: index + 1, read, write };
+    });
+}
+
+function diskArguments(
+  disks: readonly EmulatedDisk[],
+  confinement: Confinement | undefined,
+): readonly string[] {
+  const opened = confinement === undefined ? [] : descriptorsOf(disks);
+  return disks.flatMap((disk) => {
+    const found = opened.find(({ vdev }) => vdev === disk.vdev);
+    if (found === undefined) {
+      const file = disk.path === '' ? '' : `,file=${option(disk.path)}`;
+      return driveArguments(disk, file);
+    }
+    const { set, read, write } = found;
+    const driver = confinement?.blockDevices.has(disk.vdev) === true ? 'host_device' : 'file';
+    return [
+      ...[read, ...(write === undefined ? [] : [write])].flatMap((fd) => [
+        '-add-fd',
+        `fd=${fd},set=${set}`,
+      ]),
+      // Without locks: those of a descriptor of the set would outlive its use, and stand in the way of the other one.
+      ...driveArguments(
+        disk,
+        `,file.driver=${driver},file.filename=/dev/fdset/${set},file.locking=off`,
+      ),
+    ];
+  });
+}
+
 /** IDE for `hd*` and the first four `xvd*`, SCSI for `sd*`; other disks are paravirtual only. */
-function diskArguments(disk: EmulatedDisk): readonly string[] {
+function driveArguments(disk: EmulatedDisk, place: string): readonly string[] {
   const { bus, disk: index, partition } = parseDiskName(disk.vdev);
   if (partition !== 0) return [];
-  const file =
-    disk.path === '' ? '' : `,file=${option(disk.path)},format=${formatName(disk.format)}`;
+  const file = place === '' ? '' : `${place},format=${formatName(disk.format)}`;
   if (disk.isCdrom) {
     const id = driveId(diskNumber({ bus: 'hd', disk: index, partition: 0 }));
     return [

@@ -9,6 +9,7 @@ import { getHotplug } from '../hotplug/get-hotplug.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid } from '../ids.ts';
 import { deviceBackendPath, deviceRecordPath, ownDeviceRecordPath } from '../xenstore/path.ts';
+import { assertNotConfined } from './confinement.ts';
 import { adoptDeviceModel } from './device-model.ts';
 import type { QmpOptions } from './qmp.ts';
 
@@ -38,7 +39,10 @@ export async function changeMedium(
   // Says what is wrong with the medium before the old one is gone.
   const guest = { domid, guestType };
   describeVbd(guest, after);
-  if (medium !== undefined) await assertImage(host, medium.target);
+  if (medium !== undefined) {
+    await assertImage(host, medium.target);
+    await assertNotConfined(host, domid, 'a medium while it runs');
+  }
   await using model = await adoptDeviceModel(host, domid, options);
   if (model === undefined) {
     throw new DeviceModelError('DM_UNAVAILABLE', {

@@ -53,6 +53,8 @@ export interface DeviceModelConfig {
   /** State saved by `saveState`, to go on from. */
   readonly statePath?: string | undefined;
   readonly extraArgs?: readonly string[] | undefined;
+  /** It can touch nothing but this domain (libxl's `dm_restrict`); HVM guests only. */
+  readonly isConfined?: boolean | undefined;
   /** Where qemu is; Debian's unless said. */
   readonly qemuPath?: string | undefined;
 }

@@ -1,4 +1,5 @@
 /** The device model of a domain: started, steered over QMP, stopped. One object for one running qemu. */
+import { copyFile, rm } from 'node:fs/promises';
 import { DeviceModelError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ProcessIdentity } from '../host/host-services.ts';
@@ -7,21 +8,22 @@ import { withDeadline } from '../lifetime/deadline.ts';
 import type { DiskFormat } from '../devices/classes/vbd.ts';
 import { ownedBy } from '../xenstore/permissions.ts';
 import { deviceModelPath, deviceModelsPath, domainPath, ownRecordPath } from '../xenstore/path.ts';
-import { waitFor } from '../xenstore/wait.ts';
-import { valueBecomes } from '../xenstore/conditions.ts';
-import { driveId, qemuArguments, STATE_FD } from './arguments.ts';
+import { driveId, openDisks, qemuArguments, STATE_FD, type Surroundings } from './arguments.ts';
 import type { DeviceModelConfig } from './config.ts';
+import { confine, findConfinement, releaseConfinement, type Place } from './confinement.ts';
 import { pruneEmpty } from '../domain/remove-nodes.ts';
+import { withUndo } from '../domain/with-undo.ts';
 import { QmpClient, type QmpOptions } from './qmp.ts';
+import { untilConfinedRuns, untilRunning } from './until-serving.ts';
 
 /** Debian's qemu for Xen. */
 const QEMU_PATH = '/usr/libexec/xen-qemu-system-i386';
 const LOG_FOLDER = '/var/log/xen';
 const RUN_FOLDER = '/run/xen';
-/** libxl's deadlines (LIBXL_DEVICE_MODEL_START_TIMEOUT). */
-const START_TIMEOUT_MS = 60_000;
 /** What qemu gets to flush its disks after it was asked to end. */
 const STOP_TIMEOUT_MS = 10_000;
+/** Name of the file that a confined one writes its state to, in its root folder. */
+const CONFINED_STATE = 'state';
 /** Bytes of a log before it is put aside at the next start. */
 const LOG_BYTES_MAX = 1 << 20;
 
@@ -39,21 +41,44 @@ export async function startDeviceModel(
   config: DeviceModelConfig,
   options: QmpOptions = {},
 ): Promise<DeviceModel> {
+  const socketPath = qmpSocketPath(host, config.domid);
+  // Says what is wrong with the configuration before anything is made.
+  qemuArguments(config, { socketPath });
+  const { domid, isConfined = false, qemuPath = QEMU_PATH } = config;
+  return withUndo(`Starting the device model of domain ${domid}`, async (undo) => {
+    undo.push('where it is confined', async () => {
+      const place = isConfined ? await findConfinement(host, domid) : undefined;
+      if (place !== undefined) await releaseConfinement(host, domid, place);
+    });
+    const confinement = isConfined ? await confine(host, config, qemuPath) : undefined;
+    await prepareNodes(host, domid);
+    return startQemu(host, config, { socketPath, confinement }, options);
+  });
+}
+
+async function startQemu(
+  host: Host,
+  config: DeviceModelConfig,
+  surroundings: Surroundings,
+  options: QmpOptions,
+): Promise<DeviceModel> {
   const { domid, name, statePath } = config;
-  const socketPath = qmpSocketPath(host, domid);
-  const args = qemuArguments(config, socketPath);
-  await prepareNodes(host, domid);
+  const { socketPath, confinement } = surroundings;
+  const disks = openDisks(confinement === undefined ? [] : config.disks);
   const logPath = `${LOG_FOLDER}/qemu-dm-${name.replaceAll(/[^\w.-]/g, '_')}.log`;
   const started = await host.services.startProcess({
     path: config.qemuPath ?? QEMU_PATH,
-    args,
+    args: qemuArguments(config, surroundings),
+    isIsolated: confinement !== undefined,
     env: { XEN_DOMAIN_ID: String(domid), XEN_QEMU_CONSOLE_LIMIT: '1048576' },
     log: { path: logPath, rotateBytes: LOG_BYTES_MAX },
-    ...(statePath === undefined ? {} : { inputs: { [STATE_FD]: statePath } }),
+    inputs: { ...(statePath === undefined ? {} : { [STATE_FD]: statePath }), ...disks.inputs },
+    updates: disks.updates,
   });
   try {
     await recordProcess(host, domid, started.identity);
-    await untilRunning(host, domid, started.exited, options);
+    if (confinement === undefined) await untilRunning(host, domid, started.exited, options);
+    else await untilConfinedRuns(host, { domid, socketPath }, started.exited, options);
     return await DeviceModel.connect(host, domid, started.identity, options);
   } catch (error) {
     await endProcess(host, started.identity);
@@ -80,8 +105,12 @@ export async function adoptDeviceModel(
 
 /** Ends the device model of a domain, if it has one; waits until it has let go of the guest's disks. */
 export async function stopDeviceModel(host: Host, domid: Domid): Promise<void> {
-  const identity = await recordedProcess(host, domid);
+  const [identity, place] = await Promise.all([
+    recordedProcess(host, domid),
+    findConfinement(host, domid),
+  ]);
   if (identity !== undefined) await endProcess(host, identity);
+  if (place !== undefined) await releaseConfinement(host, domid, place);
   await host.services.removeFile(qmpSocketPath(host, domid));
   await host.store.transaction(async (tree) => {
     await Promise.all([
@@ -96,9 +125,11 @@ export async function stopDeviceModel(host: Host, domid: Domid): Promise<void> {
 export class DeviceModel implements AsyncDisposable {
   readonly domid: Domid;
   readonly identity: ProcessIdentity;
+  readonly #host: Host;
   readonly #qmp: QmpClient;
 
-  private constructor(domid: Domid, identity: ProcessIdentity, qmp: QmpClient) {
+  private constructor(host: Host, domid: Domid, identity: ProcessIdentity, qmp: QmpClient) {
+    this.#host = host;
     this.domid = domid;
     this.identity = identity;
     this.#qmp = qmp;
@@ -114,7 +145,7 @@ export class DeviceModel implements AsyncDisposable {
       clock: host.services.clock,
       ...options,
     });
-    return new DeviceModel(domid, identity, qmp);
+    return new DeviceModel(host, domid, identity, qmp);
   }
 
   /** Resolves when qemu is gone, or this connection is closed. */
@@ -140,11 +171,29 @@ export class DeviceModel implements AsyncDisposable {
     filePath: string,
     { isLive, ...options }: QmpOptions & { readonly isLive: boolean },
   ): Promise<void> {
-    await this.#qmp.execute(
-      'xen-save-devices-state',
-      { filename: filePath, live: isLive },
-      options,
-    );
+    const save = (filename: string): Promise<unknown> =>
+      this.#qmp.execute('xen-save-devices-state', { filename, live: isLive }, options);
+    const confinement = await findConfinement(this.#host, this.domid);
+    if (confinement === undefined) await save(filePath);
+    else await this.#saveConfined(confinement, filePath, save);
+  }
+
+  /** It can make no file, and sees none but what lies in its root folder: one is made there, for as long as it takes. */
+  async #saveConfined(
+    { user, rootPath }: Place,
+    filePath: string,
+    save: (filename: string) => Promise<unknown>,
+  ): Promise<void> {
+    const inside = `${rootPath}/${CONFINED_STATE}`;
+    // What a save that was killed has left.
+    await rm(inside, { force: true });
+    try {
+      await this.#host.services.makeFileOf(user, inside);
+      await save(`/${CONFINED_STATE}`);
+      await copyFile(inside, filePath);
+    } finally {
+      await rm(inside, { force: true });
+    }
   }
 
   /** Has it track which memory it writes, while a live save copies. */
@@ -250,33 +299,6 @@ async function recordedProcess(host: Host, domid: Domid): Promise<ProcessIdentit
   return pid === undefined || startTicks === undefined
     ? undefined
     : { pid: Number(pid), startTicks };
-}
-
-async function untilRunning(
-  host: Host,
-  domid: Domid,
-  exited: Promise<number>,
-  { signal, timeoutMs = START_TIMEOUT_MS }: QmpOptions,
-): Promise<void> {
-  const died = exited.then((status) => {
-    throw new DeviceModelError('DM_START_FAILED', {
-      message: `The device model of domain ${domid} ended with status ${status} while it started`,
-      context: { domid, status },
-    });
-  });
-  const stop = new AbortController();
-  const waiting = waitFor(host.store, valueBecomes(`${deviceModelPath(domid)}/state`, 'running'), {
-    timeoutMs,
-    signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
-    clock: host.services.clock,
-  });
-  try {
-    await Promise.race([waiting, died]);
-  } finally {
-    stop.abort();
-    died.catch(() => undefined);
-    waiting.catch(() => undefined);
-  }
 }
 
 /** SIGHUP lets qemu flush its disks; one that does not end is killed. */

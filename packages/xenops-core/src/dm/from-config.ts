@@ -22,6 +22,7 @@ export type DeviceModelExtras = Pick<
   | 'statePath'
   | 'extraArgs'
   | 'qemuPath'
+  | 'isConfined'
 >;
 
 /** What a device model is started with for this domain. Disks without an emulated controller, and nics without a card, are left out. */
@@ -33,6 +34,7 @@ export function deviceModelConfig(
   const videoKib = build.kind === 'hvm' ? (build.videoMemoryKib ?? VIDEO_KIB_DEFAULT) : 0;
   return {
     directKernel: build.kind === 'hvm' ? build.directKernel : undefined,
+    isConfined: build.kind === 'hvm' ? build.isModelConfined : undefined,
     ...extras,
     domid,
     name,

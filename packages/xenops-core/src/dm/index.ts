@@ -1,5 +1,6 @@
 export { driveId, qemuArguments, STATE_FD } from './arguments.ts';
 export { changeMedium, type Medium } from './cdrom.ts';
+export { assertNotConfined } from './confinement.ts';
 export type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
 export {
   adoptDeviceModel,

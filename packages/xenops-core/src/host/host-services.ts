@@ -22,6 +22,19 @@ export interface ProcessSpec {
   readonly log: { readonly path: string; readonly rotateBytes: number };
   /** Files that it finds open for reading, by descriptor. */
   readonly inputs?: Readonly<Record<number, string>>;
+  /** Files that it finds open for reading and writing, by descriptor. */
+  readonly updates?: Readonly<Record<number, string>>;
+  /**
+   * In name spaces of its own for mounts and System V IPC, without core dumps, locked memory, file locks and message queues; with few threads once it
+   * is no longer root's, and no way back to being so.
+   */
+  readonly isIsolated?: boolean | undefined;
+}
+
+/** A user of the system by its numbers; never root. */
+export interface SystemUser {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface StartedProcess {
@@ -38,6 +51,8 @@ export interface HostServices {
   readonly stateFolder?: string;
   /** Starts a program in a session of its own. Rejects with the error of the system when it cannot be started. */
   startProcess(spec: ProcessSpec): Promise<StartedProcess>;
+  /** Runs a program that has an end, without a word of it; its exit status, -1 for a signal. Rejects as `startProcess`. */
+  exitStatusOf(path: string, args: readonly string[]): Promise<number>;
   /** Sends a signal to that very process; false when it is gone. */
   signalProcess(
     process: ProcessIdentity,
@@ -45,6 +60,8 @@ export interface HostServices {
   ): Promise<boolean>;
   /** Resolves when that very process is gone, whoever started it; rejects when the signal fires. */
   processEnd(process: ProcessIdentity, signal: AbortSignal): Promise<void>;
+  /** Kills every process of this user at once; all of them are dying when it comes back. Rejects when they kill who is to kill them. */
+  killUser(user: SystemUser): Promise<void>;
   /** The last 1 KiB of a log, fit for a message; empty without one. */
   readLog(path: string): Promise<string>;
   /** This process. */
@@ -59,4 +76,10 @@ export interface HostServices {
   listFolder(folder: string): Promise<readonly string[]>;
   /** Removes a file; one that is not there is fine. */
   removeFile(path: string): Promise<void>;
+  /** Makes an empty folder, in place of one that is there, that others than its owner can pass through and neither list nor change (mode 0711). */
+  makeFolder(path: string): Promise<void>;
+  /** Removes a folder with all in it; one that is not there is fine. */
+  removeFolder(path: string): Promise<void>;
+  /** Makes an empty file of mode 0600 that belongs to this user. Rejects with EEXIST when something is there. */
+  makeFileOf(user: SystemUser, path: string): Promise<void>;
 }

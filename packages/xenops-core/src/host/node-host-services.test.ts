@@ -25,9 +25,10 @@ describe('isAlive', () => {
     expect(await services.isAlive({ pid: child.pid ?? 0, startTicks: '1' })).toBe(false);
   });
 
-  // The shell becomes cat, which collects no children, so this one stays in the table of processes.
+  // The shell becomes cat, which collects no children; its child ends after that, and so stays in the table of processes.
   test('is false for what remains of a process whose parent has not collected it', async () => {
-    const shell = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec cat'], {
+    const child = 'until [ "$(cat /proc/$$/comm)" = cat ]; do :; done';
+    const shell = spawn('/bin/sh', ['-c', `(${child}) & echo $!; exec cat`], {
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     const [output] = (await once(shell.stdout, 'data')) as [Buffer];

@@ -1,8 +1,11 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { systemClock } from './clock.ts';
 import type { HostServices, ProcessIdentity } from './host-services.ts';
 import {
+  exitStatusOf,
   findStartTicks,
+  killUser,
   processEnd,
   readLog,
   signalProcess,
@@ -10,22 +13,33 @@ import {
 } from './node-processes.ts';
 import { isNotFound } from './not-found.ts';
 
+/** Whether reading never waits for a disk: then to hand it to a thread costs more than to do it. */
+function isInMemory(path: string): boolean {
+  return path.startsWith('/proc/') || path.startsWith('/run/xen/');
+}
+
+/** Read once: it never changes. */
+let ownIdentity: Promise<ProcessIdentity> | undefined;
+
+async function identify(pid: number): Promise<ProcessIdentity> {
+  return { pid, startTicks: (await findStartTicks(pid)) ?? '' };
+}
+
 /** The machine this process runs on. */
 export const nodeHostServices: HostServices = {
   clock: systemClock,
   startProcess,
+  exitStatusOf,
   signalProcess,
   processEnd,
+  killUser,
   readLog,
-  ownProcess: async () => ({
-    pid: process.pid,
-    startTicks: (await findStartTicks(process.pid)) ?? '',
-  }),
+  ownProcess: () => (ownIdentity ??= identify(process.pid)),
   isAlive: async ({ pid, startTicks }: ProcessIdentity) =>
     (await findStartTicks(pid)) === startTicks,
   async readText(path) {
     try {
-      return await readFile(path, 'utf8');
+      return isInMemory(path) ? readFileSync(path, 'utf8') : await readFile(path, 'utf8');
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -45,4 +59,13 @@ export const nodeHostServices: HostServices = {
     }
   },
   removeFile: (path) => rm(path, { force: true }),
+  async makeFolder(path) {
+    await rm(path, { recursive: true, force: true });
+    await mkdir(path, { mode: 0o711 });
+  },
+  removeFolder: (path) => rm(path, { recursive: true, force: true }),
+  async makeFileOf({ uid, gid }, path) {
+    await using file = await open(path, 'wx', 0o600);
+    await file.chown(uid, gid);
+  },
 };

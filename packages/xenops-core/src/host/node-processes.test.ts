@@ -2,7 +2,14 @@ import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { processEnd, readLog, signalProcess, startProcess } from './node-processes.ts';
+import {
+  exitStatusOf,
+  killUser,
+  processEnd,
+  readLog,
+  signalProcess,
+  startProcess,
+} from './node-processes.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -31,6 +38,14 @@ describe('a started program', () => {
     const { exited } = await startProcess(spec);
     expect(await exited).toBe(0);
     expect(await readLog(path.join(folder, 'log'))).toBe('saved');
+  });
+
+  test('finds its updates open to be written, in place', async () => {
+    await writeFile(path.join(folder, 'disk'), 'old disk');
+    const spec = { ...shell('printf new >&4'), updates: { 4: path.join(folder, 'disk') } };
+    const { exited } = await startProcess(spec);
+    expect(await exited).toBe(0);
+    expect(await readFile(path.join(folder, 'disk'), 'utf8')).toBe('new disk');
   });
 
   test('puts a large log aside', async () => {
@@ -82,3 +97,17 @@ test('a log that is not there is empty, and of a long one the end is shown witho
   await writeFile(path.join(folder, 'log'), `${'x'.repeat(5000)}\u001b[31mred`);
   expect(await readLog(path.join(folder, 'log'))).toHaveLength(259);
 });
+
+test('a program that has an end tells its status', async () => {
+  expect(await exitStatusOf('/bin/sh', ['-c', 'exit 3'])).toBe(3);
+  expect(await exitStatusOf('/bin/sh', ['-c', 'kill -9 $$'])).toBe(-1);
+  await expect(exitStatusOf('/bin/none', [])).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test.each([0, 99, -1, Number.NaN])(
+  "the processes of the system's own user %s are not killed",
+  async (id) => {
+    await expect(killUser({ uid: id, gid: 1000 })).rejects.toThrow(RangeError);
+    await expect(killUser({ uid: 1000, gid: id })).rejects.toThrow(RangeError);
+  },
+);

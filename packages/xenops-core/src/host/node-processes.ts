@@ -6,7 +6,7 @@ import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises'
 import { CleanupStack } from '../lifetime/cleanup-stack.ts';
 import { guestText } from '../parse/guest-text.ts';
 import { systemClock } from './clock.ts';
-import type { ProcessIdentity, ProcessSpec, StartedProcess } from './host-services.ts';
+import type { ProcessIdentity, ProcessSpec, StartedProcess, SystemUser } from './host-services.ts';
 import { isNotFound } from './not-found.ts';
 
 const LOG_TAIL_BYTES = 1024;
@@ -28,6 +28,16 @@ export async function findStartTicks(pid: number): Promise<string | undefined> {
   return state === 'Z' || state === 'X' ? undefined : fields[18];
 }
 
+/**
+ * What becomes the program itself once it has isolated it: util-linux's commands, in the same process. The limits are libxl's (libxl_linux.c,
+ * `rlimits`) without that of files, which would hold for disks too, and with one of processes: qemu has up to 64 threads for its disks.
+ */
+const ISOLATION = [
+  ...['/usr/bin/unshare', '--mount', '--ipc', '--'],
+  ...['/usr/bin/prlimit', '--core=0', '--memlock=0', '--locks=0', '--msgqueue=0', '--nproc=128'],
+  ...['/usr/bin/setpriv', '--no-new-privs', '--'],
+];
+
 /** Starts a program in a session of its own, which goes on when this process ends. */
 export async function startProcess({
   path,
@@ -35,19 +45,26 @@ export async function startProcess({
   env,
   log,
   inputs = {},
+  updates = {},
+  isIsolated = false,
 }: ProcessSpec): Promise<StartedProcess> {
   await using files = new CleanupStack();
   const output = await openLog(log);
   files.push('the log', () => output.close());
-  const highest = Math.max(2, ...Object.keys(inputs).map(Number));
+  const passed = [
+    ...Object.entries(inputs).map(([descriptor, file]) => ({ descriptor, file, flags: 'r' })),
+    ...Object.entries(updates).map(([descriptor, file]) => ({ descriptor, file, flags: 'r+' })),
+  ];
+  const highest = Math.max(2, ...passed.map(({ descriptor }) => Number(descriptor)));
   const stdio: ('ignore' | number)[] = Array<'ignore' | number>(highest + 1).fill('ignore');
   stdio[1] = stdio[2] = output.fd;
-  for (const [descriptor, file] of Object.entries(inputs)) {
-    const handle = await open(file, 'r');
+  for (const { descriptor, file, flags } of passed) {
+    const handle = await open(file, flags);
     files.push(file, () => handle.close());
     stdio[Number(descriptor)] = handle.fd;
   }
-  const child = spawn(path, [...args], {
+  const [program = '', ...words] = [...(isIsolated ? ISOLATION : []), path, ...args];
+  const child = spawn(program, words, {
     cwd: '/',
     detached: true,
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env },
@@ -61,6 +78,13 @@ export async function startProcess({
   child.unref();
   const pid = child.pid ?? 0;
   return { identity: { pid, startTicks: (await findStartTicks(pid)) ?? '' }, exited };
+}
+
+/** See `HostServices`. */
+export async function exitStatusOf(path: string, args: readonly string[]): Promise<number> {
+  const child = spawn(path, [...args], { cwd: '/', stdio: 'ignore' });
+  const [status] = (await once(child, 'exit')) as [number | null];
+  return status ?? -1;
 }
 
 /** Appends to the log; a large one is put aside first. A link in its place is not followed. */
@@ -87,6 +111,32 @@ export async function signalProcess(
     throw error;
   }
 }
+
+/** A killer that its victims kill first is sent again this often. */
+const KILLERS_MAX = 16;
+
+/**
+ * Kills every process of a user at once, by `kill(-1)` as that user: who forks without end is not caught one by one. Victims can kill the killer, so
+ * it is sent again until one has come to its end by itself.
+ */
+export async function killUser({ uid, gid }: SystemUser): Promise<void> {
+  if (!isOrdinary(uid) || !isOrdinary(gid)) throw new RangeError(`User ${uid} is not to be killed`);
+  for (let sent = 0; sent < KILLERS_MAX; sent += 1) {
+    const killer = spawn('/bin/sh', ['-c', 'kill -KILL -1'], {
+      cwd: '/',
+      uid,
+      gid,
+      stdio: 'ignore',
+    });
+    const [status] = (await once(killer, 'exit')) as [number | null];
+    if (status !== null) return;
+  }
+  throw new Error(`The processes of user ${uid} withstood ${KILLERS_MAX} attempts to kill them`);
+}
+
+/** No user or group of the system's own. */
+const isOrdinary = (id: number): boolean => Number.isInteger(id) && id >= FIRST_ORDINARY_ID;
+const FIRST_ORDINARY_ID = 100;
 
 /** Resolves when the process is gone. Only its parent is told of that by the system, so we look at growing intervals. */
 export async function processEnd(

@@ -36,6 +36,7 @@ const startAnother = (
     args: [
       ...['-xen-domid', domid, '-name', 'guest', '-vnc', '127.0.0.1:3,to=99'],
       ...['-chardev', `socket,id=c,path=${folder}/qmp-${domid},server=on,wait=off`],
+      ...Object.keys(inputs).flatMap((fd) => ['-incoming', `fd:${fd}`]),
     ],
     env: {},
     log: { path: `/var/log/xen/qemu-${domid}.log`, rotateBytes: 1000 },

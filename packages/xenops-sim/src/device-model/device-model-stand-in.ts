@@ -39,6 +39,8 @@ class StandIn {
   readonly #domid: string;
   readonly #socketPath: string;
   readonly #taps: readonly string[];
+  /** It has lost xenstore by the time it runs. */
+  readonly #isRestricted: boolean;
   #server: Server | undefined;
   readonly #over = new AbortController();
   #exit: (status: number) => void = () => undefined;
@@ -50,10 +52,12 @@ class StandIn {
     const chardev = args.find((word) => word.startsWith('socket,')) ?? '';
     this.#socketPath = /(?:^|,)path=(?<path>[^,]+)/.exec(chardev)?.groups?.['path'] ?? '';
     this.#taps = args.flatMap((word) => /^type=tap,.*?\bifname=([^,]+)/.exec(word)?.[1] ?? []);
+    this.#isRestricted = args.includes('-xen-domid-restrict');
     const vnc = args.includes('-vnc') ? after('-vnc') : undefined;
     const display = /^(?<host>[^:]*):(?<display>[0-9]+)/.exec(vnc ?? '')?.groups;
     this.#state = {
       name: after('-name') ?? '',
+      root: args.includes('-chroot') ? (after('-chroot') ?? '') : '',
       isRunning: !args.includes('-S'),
       devices: new Map(),
       media: new Map(),
@@ -67,10 +71,13 @@ class StandIn {
     this.exited = new Promise((resolve) => {
       this.#exit = resolve;
     });
-    this.#start(Object.values(inputs ?? {})[0]).catch((error: unknown) => {
-      options.log(`${String(error)}\n`);
-      this.#end(STATUS_FAILED);
-    });
+    const stateFd = /^fd:(?<fd>[0-9]+)$/.exec(after('-incoming') ?? '')?.groups?.['fd'];
+    this.#start(stateFd === undefined ? undefined : inputs?.[Number(stateFd)]).catch(
+      (error: unknown) => {
+        options.log(`${String(error)}\n`);
+        this.#end(STATUS_FAILED);
+      },
+    );
   }
 
   signal(signal: 'SIGHUP' | 'SIGTERM' | 'SIGKILL'): void {
@@ -100,7 +107,7 @@ class StandIn {
       server.close();
       return;
     }
-    if (failure === 'hang-start') return;
+    if (failure === 'hang-start' || this.#isRestricted) return;
     await store.write(`/local/domain/0/device-model/${this.#domid}/state`, 'running');
   }
 

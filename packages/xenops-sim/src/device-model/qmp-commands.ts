@@ -1,9 +1,11 @@
 /** What a stand-in for QEMU answers to QMP commands (qapi/): enough for a toolstack, on a state of its own. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 
 /** State of one device model. */
 export interface ModelState {
   readonly name: string;
+  /** What it sees as `/` (`-chroot`); empty where it sees all. */
+  readonly root: string;
   isRunning: boolean;
   /** Devices by their id. */
   readonly devices: Map<string, string>;
@@ -71,8 +73,10 @@ export const QMP_COMMANDS: Readonly<Record<string, Command>> = {
     state.media.set(driveOf(args), null);
     return {};
   },
-  'blockdev-change-medium'(state, args) {
-    state.media.set(driveOf(args), textOf(args, 'filename'));
+  async 'blockdev-change-medium'(state, args) {
+    const filename = textOf(args, 'filename');
+    if (state.root !== '') await access(`${state.root}${filename}`).catch(refuse);
+    state.media.set(driveOf(args), filename);
     return {};
   },
   'xen-set-global-dirty-log'(state, args) {
@@ -81,7 +85,10 @@ export const QMP_COMMANDS: Readonly<Record<string, Command>> = {
   },
   async 'xen-save-devices-state'(state, args) {
     const devices = [...state.devices];
-    await writeFile(textOf(args, 'filename'), `${STATE_MAGIC}${JSON.stringify({ devices })}`);
+    const file = `${state.root}${textOf(args, 'filename')}`;
+    // Its root folder is another's: it makes no file there.
+    const flag = state.root === '' ? 'w' : 'r+';
+    await writeFile(file, `${STATE_MAGIC}${JSON.stringify({ devices })}`, { flag }).catch(refuse);
     return {};
   },
   async 'xen-load-devices-state'(state, args) {
@@ -116,6 +123,11 @@ function setRunning(state: ModelState, isRunning: boolean, tell: Tell): unknown 
   if (state.isRunning !== isRunning) tell(isRunning ? 'RESUME' : 'STOP');
   state.isRunning = isRunning;
   return {};
+}
+
+/** As QEMU words an error of the system. */
+function refuse(error: unknown): never {
+  throw new QmpRefusal('GenericError', `Could not open it: ${String(error)}`);
 }
 
 const driveOf = (args: Args): string => textOf(args, 'id' in args ? 'id' : 'device');

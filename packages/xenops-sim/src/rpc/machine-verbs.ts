@@ -7,9 +7,10 @@ import {
   type HostServices,
   type ProcessIdentity,
   type ProcessSpec,
+  type SystemUser,
 } from '@xenops/core/host';
 import type { HotplugServices } from '@xenops/core/hotplug';
-import { SIM_START_TICKS } from '../services/sim-host-services.ts';
+import { SIM_START_TICKS, simPlaces } from '../services/sim-host-services.ts';
 
 /** Processes by what can be sent: who starts one asks for its end by its identity. */
 export interface ProcessCalls {
@@ -18,6 +19,7 @@ export interface ProcessCalls {
   signal(process: ProcessIdentity, signal: 'SIGHUP' | 'SIGTERM' | 'SIGKILL'): Promise<boolean>;
   end(process: ProcessIdentity, options: SignalOption): Promise<void>;
   isAlive(process: ProcessIdentity): Promise<boolean>;
+  killUser(user: SystemUser): Promise<void>;
   readLog(path: string): Promise<string>;
 }
 
@@ -56,6 +58,7 @@ const CALLS: {
     signal: 'short',
     end: 'long',
     isAlive: 'short',
+    killUser: 'short',
     readLog: 'short',
   },
 };
@@ -133,6 +136,7 @@ export function processCalls(services: HostServices): ProcessCalls {
     signal: (process, signal) => services.signalProcess(process, signal),
     end: (process, { signal }) => services.processEnd(process, signal),
     isAlive: (process) => services.isAlive(process),
+    killUser: (user) => services.killUser(user),
     readLog: (path) => services.readLog(path),
   };
 }
@@ -155,7 +159,9 @@ export function remoteServices(
     },
     signalProcess: (process, signal) => calls.signal(process, signal),
     processEnd: (process, signal) => calls.end(process, { signal }),
+    killUser: (user) => calls.killUser(user),
     readLog: (path) => calls.readLog(path),
+    ...simPlaces,
     isAlive: async (process) =>
       process.startTicks === SIM_START_TICKS
         ? calls.isAlive(process)

@@ -2,10 +2,15 @@
  * Processes and files of a simulated machine. Programs are functions: QEMU's path starts a stand-in, others do what
  * `programs` says, and one that nobody knows is a program that is not there.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AbortedError } from '@xenops/core/errors';
-import type { Clock, HostServices, ProcessSpec } from '@xenops/core/host';
+import {
+  nodeHostServices,
+  type Clock,
+  type HostServices,
+  type ProcessSpec,
+} from '@xenops/core/host';
 
 import type { SimMachine } from './sim-machine.ts';
 
@@ -69,6 +74,13 @@ export function simHostServices(options: SimServicesOptions): HostServices {
       });
       await Promise.race([ends.get(pid) ?? Promise.resolve(), aborted]);
     },
+    async killUser({ uid, gid }) {
+      const own = [...machine.processes.values()].filter(({ args }) =>
+        args.includes(`${uid}:${gid}`),
+      );
+      for (const { signal } of own) signal('SIGKILL');
+      await Promise.all(own.flatMap(({ pid }) => ends.get(pid) ?? []));
+    },
     readLog: async (file) => (machine.files.get(file) ?? '').slice(-LOG_TAIL_CHARACTERS),
     ownProcess: async () => ({ pid: OWN_PID, startTicks: SIM_START_TICKS }),
     isAlive: async (identity) => identity.pid === OWN_PID || isAlive(identity),
@@ -79,7 +91,22 @@ export function simHostServices(options: SimServicesOptions): HostServices {
         .filter((file) => path.dirname(file) === folder)
         .map((file) => path.basename(file)),
     removeFile: async (file) => void machine.files.delete(file),
+    ...simPlaces,
   };
 }
+
+/** Folders that device models are confined to are real ones, without real users. QEMU stand-ins know every option. */
+export const simPlaces: Pick<
+  HostServices,
+  'makeFolder' | 'removeFolder' | 'makeFileOf' | 'exitStatusOf'
+> = {
+  exitStatusOf: (file) => Promise.resolve(path.basename(file).includes('qemu') ? 0 : 1),
+  async makeFolder(folder) {
+    await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
+    await nodeHostServices.makeFolder(folder);
+  },
+  removeFolder: (folder) => nodeHostServices.removeFolder(folder),
+  makeFileOf: (_user, file) => writeFile(file, '', { flag: 'wx', mode: 0o600 }),
+};
 
 const OWN_PID = 1;
