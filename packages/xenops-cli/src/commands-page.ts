@@ -3,6 +3,7 @@ import { GLOBAL_OPTIONS } from './argv.ts';
 import { COMMANDS } from './commands/command-table.ts';
 import type { Command } from './commands/command.ts';
 import type { AnyOption } from './commands/option.ts';
+import { exampleOf } from './parse-command.ts';
 
 /** The page, in Markdown. */
 export function commandsPage(): string {
@@ -24,7 +25,8 @@ export function commandsPage(): string {
   ].join('\n');
 }
 
-function section({ name, aliases, summary, options, takesWords, noPlan }: Command): string[] {
+function section(row: Command): string[] {
+  const { name, aliases, summary, options, takesWords, noPlan } = row;
   const rows = Object.entries(options).flatMap(([key, option]) => optionRows(key, option));
   const also = aliases.map((alias) => `\`${alias}\``).join(', ');
   return [
@@ -33,6 +35,8 @@ function section({ name, aliases, summary, options, takesWords, noPlan }: Comman
     `${capital(summary)}.${also === '' ? '' : ` Also: ${also}.`}`,
     ...(takesWords === undefined ? [] : ['', `Takes words after its options: ${takesWords}.`]),
     ...(noPlan === undefined ? [] : ['', `Has no \`--plan\`: ${noPlan}.`]),
+    '',
+    `Example: \`${exampleOf(row)}\``,
     '',
     ...(rows.length === 0 ? [] : [...table(['option', 'what'], rows), '']),
   ];

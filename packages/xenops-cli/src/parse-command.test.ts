@@ -11,6 +11,7 @@ import {
   withDefault,
   type Options,
 } from './commands/option.ts';
+import { COMMANDS, findCommand } from './commands/command-table.ts';
 import { commandHelp, parseCommand } from './parse-command.ts';
 
 function rowOf(options: Options): Command {
@@ -18,6 +19,7 @@ function rowOf(options: Options): Command {
     name: 'try_domain',
     aliases: ['try'],
     summary: 'try a domain',
+    example: '-domid 7',
     changes: false,
     options,
     run: () => Promise.resolve(),
@@ -170,6 +172,7 @@ describe('help', () => {
       '--timeout <SECONDS>',
       '--json',
       '--debug',
+      'example: xenops try_domain -domid 7',
     ]) {
       expect(text).toContain(part);
     }
@@ -180,4 +183,73 @@ describe('help', () => {
       expect(commandHelp(CHOICE)).toContain(`--${name}`);
     }
   });
+});
+
+test.each(COMMANDS.map((row) => [row.name, row] as const))(
+  'the example of %s can be run',
+  (_name, row) => {
+    const words = row.example === '' ? [] : row.example.split(' ');
+    expect(parseCommand(row, words)).toMatchObject({ kind: 'run' });
+  },
+);
+
+/** Commands of the historical utility with their other names, and the options that each took besides `-debug` and `-help`. */
+const HISTORICAL: readonly (readonly [string, string])[] = [
+  ['create_domain init', 'hvm'],
+  ['destroy_domain destroy del', 'domid'],
+  ['build_domain build', 'domid vcpus memory kernel cmdline ramdisk'],
+  [
+    'build_hvm hvmbuild',
+    'domid vcpus memory kernel pae acpi apic nx smbios_pt acpi_pt viridian nested smbios_oem_types_pt',
+  ],
+  ['setmaxmem', 'domid memory'],
+  ['save_domain suspend', 'domid file'],
+  ['restore_domain restore', 'domid file vcpus memory'],
+  ['chkpoint_domain chkpoint checkpoint', 'domid file uncooperative'],
+  ['shutdown_domain shutdown', 'domid poweroff reboot suspend halt sync'],
+  ['hard_shutdown_domain', 'domid poweroff reboot suspend halt sync'],
+  ['sysrq_domain sysrq', 'domid key'],
+  ['pause_domain pause', 'domid'],
+  ['unpause_domain unpause', 'domid'],
+  ['sched_domain', 'domid weight cap'],
+  ['sched_get', 'domid'],
+  ['affinity_set', 'domid vcpu bitmap'],
+  ['affinity_get', 'domid vcpu'],
+  ['list_domains list li', 'verbose'],
+  ['list_devices', 'domid'],
+  ['add_vbd disk-add', 'domid mode phystype physpath virtpath devtype backend-domid'],
+  ['del_vbd disk-del', 'domid mode phystype physpath virtpath devtype backend-domid'],
+  ['add_vif', 'domid devid mac netty backend-domid'],
+  ['del_vif', 'domid devid mac netty backend-domid'],
+  ['add_pci', 'domid pci devid'],
+  ['del_pci', 'domid pci devid'],
+  ['bind_pci pci-bind', 'pci devid'],
+  ['add_dm', 'domid vcpus memory boot'],
+  ['add_ioport', 'domid start end'],
+  ['del_ioport', 'domid start end'],
+  ['add_iomem', 'domid start end'],
+  ['del_iomem', 'domid start end'],
+  ['add_irq', 'domid irq'],
+  ['del_irq', 'domid irq'],
+  ['balloon', 'domid memory'],
+  ['dom-uuid getuuid_domain', 'domid'],
+  ['watchdog', 'slot timeout'],
+  ['set_target', 'domid target'],
+  ['dmesg', ''],
+  ['debugkeys', ''],
+  ['physinfo', ''],
+  ['pcpuinfo', ''],
+  ['getenforce', ''],
+  ['setenforce', 'enforce'],
+  ['capabilities', ''],
+  ['test', ''],
+];
+
+test.each(HISTORICAL)('%s takes %j as it always did', (names, options) => {
+  const rows = names.split(' ').map((name) => findCommand(name));
+  expect(new Set(rows).size).toBe(1);
+  const taken = Object.entries(rows[0]?.options ?? {}).flatMap(([key, option]) =>
+    option.kind === 'choice' ? option.flags : [key],
+  );
+  expect(taken).toEqual(expect.arrayContaining(options.split(' ').filter((word) => word !== '')));
 });

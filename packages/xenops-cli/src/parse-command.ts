@@ -36,8 +36,7 @@ export function parseCommand(row: Command, words: readonly string[]): Parsed {
     parser.parse([...normaliseWords(words, row.options)], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed')
-      return { kind: 'help', text: parser.helpInformation() };
+    if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: commandHelp(row) };
     return { kind: 'bad-option', message: error.message.replace(/^error: /, '') };
   }
   return readValues(row, parser, choices);
@@ -45,7 +44,12 @@ export function parseCommand(row: Command, words: readonly string[]): Parsed {
 
 /** The help text of one command. */
 export function commandHelp(row: Command): string {
-  return buildParser(row, new Map()).helpInformation();
+  return `${buildParser(row, new Map()).helpInformation()}\nexample: ${exampleOf(row)}\n`;
+}
+
+/** A whole command line, as one would type it. */
+export function exampleOf({ name, example }: Command): string {
+  return ['xenops', name, example].filter((word) => word !== '').join(' ');
 }
 
 function buildParser(row: Command, choices: Map<string, string>): Parser {

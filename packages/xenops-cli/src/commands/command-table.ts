@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { consoleCommands } from './console.ts';
+import { deviceModelCommands } from './device-model.ts';
 import { deviceCommands } from './devices.ts';
 import { doctorCommands } from './doctor.ts';
 import { eventCommands } from './events.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   ...runCommands,
   ...saveCommands,
   ...deviceCommands,
+  ...deviceModelCommands,
   ...pciCommands,
   ...memoryCommands,
   ...scheduleCommands,

@@ -34,6 +34,8 @@ export interface Command {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly summary: string;
+  /** A command line of it, without its own name. */
+  readonly example: string;
   readonly options: Options;
   /** What words after the options are, as the help calls them; without it there can be none. */
   readonly takesWords: string | undefined;
@@ -48,6 +50,7 @@ interface CommandRow<O extends Options> {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly summary: string;
+  readonly example: string;
   readonly options: O;
   readonly takesWords?: string;
   readonly changes: boolean;
@@ -57,11 +60,12 @@ interface CommandRow<O extends Options> {
 
 /** A row whose `run` gets its options typed by their own rows. */
 export function command<O extends Options>(row: CommandRow<O>): Command {
-  const { name, aliases = [], summary, options, takesWords, changes, noPlan } = row;
+  const { name, aliases = [], summary, example, options, takesWords, changes, noPlan } = row;
   return {
     name,
     aliases,
     summary,
+    example,
     options,
     takesWords,
     changes,

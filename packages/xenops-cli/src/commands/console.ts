@@ -18,6 +18,7 @@ export const consoleCommands: readonly Command[] = [
   command({
     name: 'console',
     summary: 'connect this terminal to the console of a guest; ctrl-] leaves it',
+    example: '-domid 5',
     changes: false,
     options: {
       domid: required(DOMID),

@@ -11,14 +11,8 @@ import {
   type Network,
   type VbdConfig,
 } from '@xenops/core/devices';
-import { changeMedium, deviceModelConfig, startDomainDeviceModel } from '@xenops/core/dm';
-import {
-  getDomain,
-  listDeviceAddresses,
-  readDomainConfig,
-  recordDirectKernel,
-  updateXlFile,
-} from '@xenops/core/domain';
+import { assertNotConfined, changeMedium } from '@xenops/core/dm';
+import { getDomain, listDeviceAddresses, updateXlFile } from '@xenops/core/domain';
 import { ConfigError, DeviceError, hasCode } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
 import { DOM0, type Domid } from '@xenops/core/ids';
@@ -83,6 +77,7 @@ export const deviceCommands: readonly Command[] = [
     name: 'add_vbd',
     aliases: ['disk-add'],
     summary: 'attach a disk or CD drive',
+    example: '-domid 5 -mode w -phystype file -physpath /srv/web.img -virtpath xvda',
     changes: true,
     options: {
       ...vbdOptions,
@@ -106,6 +101,9 @@ export const deviceCommands: readonly Command[] = [
         ...(script === undefined ? {} : { script }),
       };
       const description = describeVbd({ domid, guestType }, config);
+      if (description.backend === 'device-model' && !config.isCdrom) {
+        await assertNotConfined(host, domid, `a disk that it would serve, as ${virtpath} is`);
+      }
       await attachDevice(host, description, { signal: context.signal });
       await updateXlFile(host, domid);
       if (context.json) context.out.json(description.address);
@@ -115,6 +113,7 @@ export const deviceCommands: readonly Command[] = [
     name: 'del_vbd',
     aliases: ['disk-del'],
     summary: 'detach a disk, with the consent of the guest unless forced',
+    example: '-domid 5 -virtpath xvda',
     changes: true,
     options: { ...vbdOptions, force: FORCE },
     async run(host, { domid, virtpath, force }, context) {
@@ -129,6 +128,7 @@ export const deviceCommands: readonly Command[] = [
     name: 'cd_eject',
     aliases: ['cd-eject'],
     summary: 'take the medium out of a CD drive of an HVM guest',
+    example: '-domid 5 -virtpath hdc',
     changes: true,
     noPlan: NO_MEDIUM_PLAN,
     options: driveOptions,
@@ -142,6 +142,7 @@ export const deviceCommands: readonly Command[] = [
     name: 'cd_insert',
     aliases: ['cd-insert'],
     summary: 'put a medium into a CD drive of an HVM guest, in place of the one that is in it',
+    example: '-domid 5 -virtpath hdc -physpath /srv/debian.iso',
     changes: true,
     noPlan: NO_MEDIUM_PLAN,
     options: {
@@ -158,6 +159,7 @@ export const deviceCommands: readonly Command[] = [
   command({
     name: 'add_vif',
     summary: 'attach a network interface',
+    example: '-domid 5 -netty bridge:xenbr0',
     changes: true,
     options: vifOptions,
     async run(host, values, context) {
@@ -178,6 +180,7 @@ export const deviceCommands: readonly Command[] = [
   command({
     name: 'del_vif',
     summary: 'detach a network interface, with the consent of the guest unless forced',
+    example: '-domid 5 -devid 0',
     changes: true,
     options: { ...vifOptions, force: FORCE },
     async run(host, { domid, devid, force }, context) {
@@ -187,6 +190,7 @@ export const deviceCommands: readonly Command[] = [
   command({
     name: 'vif_move',
     summary: 'connect an interface to another network while the guest runs',
+    example: '-domid 5 -netty bridge:guests',
     changes: true,
     options: {
       domid: required(DOMID),
@@ -207,6 +211,7 @@ export const deviceCommands: readonly Command[] = [
         name === 'vif_online'
           ? 'connect an interface to its network again'
           : 'take an interface off its network: the guest sees its cable pulled',
+      example: '-domid 5 -devid 0',
       changes: true,
       options: {
         domid: required(DOMID),
@@ -219,48 +224,6 @@ export const deviceCommands: readonly Command[] = [
       },
     }),
   ),
-  command({
-    name: 'add_dm',
-    summary:
-      'start the device model of a domain that has been built, and print the port of its screen',
-    changes: true,
-    options: {
-      domid: required(DOMID),
-      vcpus: optional({ ...NUMBER, doc: 'ignored; the domain says it' }),
-      memory: optional({ ...TEXT, doc: 'ignored; the domain says it' }),
-      boot: withDefault({ ...TEXT, doc: 'boot order: c disk, d CD, n network' }, 'cd'),
-      vnc: optional({ ...TEXT, doc: 'address of a VNC screen; none unless said' }),
-      kernel: optional({ ...TEXT, doc: 'kernel that the firmware starts in place of a disk' }),
-      ramdisk: optional({ ...TEXT, doc: 'its ramdisk' }),
-      cmdline: withDefault({ ...TEXT, doc: 'its command line' }, ''),
-    },
-    async run(host, { domid, boot, vnc, kernel, ramdisk, cmdline }, { out, json, signal }) {
-      if (kernel !== undefined) {
-        await recordDirectKernel(host, domid, {
-          kernelPath: kernel,
-          ramdiskPath: ramdisk,
-          cmdline,
-        });
-        await updateXlFile(host, domid);
-      }
-      const config = deviceModelConfig(domid, await readDomainConfig(host, domid), {
-        bootOrder: boot,
-        serials: ['pty'],
-        ...(vnc === undefined ? {} : { vnc: { listen: vnc } }),
-      });
-      await using model = await startDomainDeviceModel(host, config, { signal });
-      const screen = await model.vnc({ signal });
-      const serial = (await model.serialTerminals({ signal })).get(0);
-      if (json)
-        out.json({
-          domid,
-          pid: model.identity.pid,
-          vncPort: screen?.port ?? null,
-          serial: serial ?? null,
-        });
-      else out.line(String(screen?.port ?? -1));
-    },
-  }),
 ];
 
 interface Detachment {

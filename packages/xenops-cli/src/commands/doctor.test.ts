@@ -15,7 +15,7 @@ async function withRemains(): Promise<Sim> {
   await store.write('/vm/ffffffff-4455-6677-8899-aabbccddeeff/name', 'dead');
   await store.write('/libxl/9/type', 'pv');
   await store.write('/local/domain/0/device-model/9/state', 'running');
-  await store.write('/xenops/building/9', '4711 1');
+  await store.write('/libxl/xenops-building-9', '4711 1');
   return sim;
 }
 

@@ -18,6 +18,7 @@ export const doctorCommands: readonly Command[] = [
     name: 'doctor',
     summary:
       'find what dead domains and dead processes have left; fails when there is something, or when repairing left something',
+    example: '--repair',
     changes: false,
     options: {
       repair: flag('release it'),

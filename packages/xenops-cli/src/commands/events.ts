@@ -10,6 +10,7 @@ export const eventCommands: readonly Command[] = [
     name: 'events',
     summary:
       'print what happens on the host until interrupted, first the domains that are there; JSON is one object a line',
+    example: '--json',
     changes: false,
     options: {
       domid: optional({ ...DOMID, doc: 'only this domain' }),

@@ -30,6 +30,7 @@ export const hardwareCommands: readonly Command[] = [
         name === 'add_ioport'
           ? 'let a domain use ports of the host'
           : 'take ports of the host away from a domain',
+      example: '-domid 5 -start 0x378 -end 0x380',
       changes: true,
       options: portOptions,
       async run(host, { domid, start, end }) {
@@ -51,6 +52,7 @@ export const hardwareCommands: readonly Command[] = [
         name === 'add_iomem'
           ? 'let a domain use memory of devices'
           : 'take memory of devices away from a domain',
+      example: '-domid 5 -start 0xfebf0000 -end 0xfec00000',
       changes: true,
       options: memoryOptions,
       async run(host, { domid, start, end }) {
@@ -69,6 +71,7 @@ export const hardwareCommands: readonly Command[] = [
   command({
     name: 'add_irq',
     summary: 'let a domain use an interrupt of the host',
+    example: '-domid 5 -irq 7',
     changes: true,
     options: irqOptions,
     async run(host, { domid, irq }, { out, json }) {
@@ -82,6 +85,7 @@ export const hardwareCommands: readonly Command[] = [
   command({
     name: 'del_irq',
     summary: 'take an interrupt of the host away from a domain',
+    example: '-domid 5 -irq 7',
     changes: true,
     options: irqOptions,
     async run(host, { domid, irq }) {

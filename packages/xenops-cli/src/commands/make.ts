@@ -60,6 +60,7 @@ export const makeCommands: readonly Command[] = [
     name: 'create_domain',
     aliases: ['init'],
     summary: 'make an empty, paused domain and print its domid',
+    example: '-name web -vcpus 2',
     changes: true,
     options: {
       hvm: flag('make a hardware virtualised domain (HVM) instead of a PV one'),
@@ -102,6 +103,8 @@ export const makeCommands: readonly Command[] = [
     name: 'build_domain',
     aliases: ['build'],
     summary: 'load a PV guest into a domain fresh from create_domain; it stays paused',
+    example:
+      '-domid 5 -memory 256M -kernel /boot/vmlinuz -ramdisk /boot/initrd.img -cmdline console=hvc0',
     changes: true,
     options: kernelOptions,
     run: (host, values, context) => buildDirect(host, 'pv', values, context),
@@ -110,6 +113,7 @@ export const makeCommands: readonly Command[] = [
     name: 'build_pvh',
     aliases: ['pvhbuild'],
     summary: 'load a PVH guest into a domain fresh from create_domain --pvh; it stays paused',
+    example: '-domid 5 -memory 256M -kernel /boot/vmlinuz -cmdline console=hvc0',
     changes: true,
     options: kernelOptions,
     run: (host, values, context) => buildDirect(host, 'pvh', values, context),
@@ -118,6 +122,7 @@ export const makeCommands: readonly Command[] = [
     name: 'build_hvm',
     aliases: ['hvmbuild'],
     summary: 'load the firmware into a domain fresh from create_domain --hvm; add_dm is next',
+    example: '-domid 5 -memory 1G -vcpus 2',
     changes: true,
     options: {
       ...sizeOptions,
@@ -133,6 +138,9 @@ export const makeCommands: readonly Command[] = [
       apic: flag('always on; accepted for old scripts'),
       nx: flag('always on; accepted for old scripts'),
       nested: flag('let it run a hypervisor of its own; it cannot be saved then'),
+      dm_restrict: flag(
+        'confine its device model to this domain: a user of its own, an empty root folder; no PCI devices, qcow2 disks and new media',
+      ),
       smbios_pt: flag('ignored; --smbios_firmware brings tables'),
       smbios_oem_types_pt: optional({ ...TEXT, doc: 'ignored; --smbios_firmware brings tables' }),
       acpi_pt: flag('ignored; --acpi_firmware brings tables'),
@@ -148,6 +156,7 @@ export const makeCommands: readonly Command[] = [
         ...(viridian ? { viridianFeatures: VIRIDIAN_DEFAULT } : {}),
         ...(hpet ? { hpet } : {}),
         ...(values.nested ? { nestedVirt: true } : {}),
+        ...(values.dm_restrict ? { isModelConfined: true } : {}),
         acpiModulePath: values.acpi_firmware,
         smbiosModulePath: values.smbios_firmware,
       };
@@ -158,6 +167,7 @@ export const makeCommands: readonly Command[] = [
     name: 'destroy_domain',
     aliases: ['destroy', 'del'],
     summary: 'take a domain away with all that belongs to it',
+    example: '-domid 5',
     changes: true,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { signal, timeoutMs }) {

@@ -15,6 +15,7 @@ export const memoryCommands: readonly Command[] = [
   command({
     name: 'balloon',
     summary: 'tell a guest how much memory to have, or show what it has',
+    example: '-domid 5 -memory 512 -wait',
     changes: true,
     options: {
       domid: required(DOMID),

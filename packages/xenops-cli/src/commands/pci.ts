@@ -1,4 +1,5 @@
 /** Commands that keep PCI devices of the host for guests, and give them. */
+import { assertNotConfined } from '@xenops/core/dm';
 import { updateXlFile } from '@xenops/core/domain';
 import { ConfigError, hasCode } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
@@ -35,6 +36,7 @@ export const pciCommands: readonly Command[] = [
     name: 'add_pci',
     aliases: ['pci-attach'],
     summary: 'give PCI devices that are kept for guests to a domain',
+    example: '-domid 5 -pci 0000:03:00.0,0000:03:00.1',
     changes: true,
     options: {
       ...pciOptions,
@@ -44,6 +46,7 @@ export const pciCommands: readonly Command[] = [
     async run(host, values, { out, json, signal }) {
       const { domid, pci, permissive } = values;
       const configs = pci.map((address) => ({ address, permissive }));
+      await assertNotConfined(host, domid, 'a PCI device');
       await attachPci(host, domid, configs, { signal, allowNoReset: values['no-reset'] });
       await refreshXlFile(host, domid);
       const names = pci.map(formatPciAddress);
@@ -56,6 +59,7 @@ export const pciCommands: readonly Command[] = [
     aliases: ['pci-detach'],
     summary:
       'take PCI devices from a domain, with the consent of the guest unless forced; they stay kept for guests',
+    example: '-domid 5 -pci 0000:03:00.0,0000:03:00.1',
     changes: true,
     options: { ...pciOptions, force: flag('take them away without the guest') },
     async run(host, { domid, pci, force }, { out, json, signal }) {
@@ -68,6 +72,7 @@ export const pciCommands: readonly Command[] = [
     name: 'bind_pci',
     aliases: ['pci-bind'],
     summary: 'keep PCI devices for guests: take them from their drivers and from Dom0',
+    example: '-pci 0000:03:00.0,0000:03:00.1',
     changes: true,
     options: { pci: required(PCI), devid: pciOptions.devid },
     async run(host, { pci }, { out, json }) {
@@ -79,6 +84,7 @@ export const pciCommands: readonly Command[] = [
     name: 'unbind_pci',
     aliases: ['pci-unbind'],
     summary: 'give PCI devices back to Dom0 and the drivers they had',
+    example: '-pci 0000:03:00.0,0000:03:00.1',
     changes: true,
     options: { pci: required(PCI), 'no-reset': NO_RESET },
     async run(host, values, { out, json }) {
@@ -92,6 +98,7 @@ export const pciCommands: readonly Command[] = [
     name: 'list_pci',
     aliases: ['pci-list'],
     summary: 'list the PCI devices of the host and who has each',
+    example: '--kept',
     changes: false,
     options: { kept: flag('only those that are kept for guests or given to one') },
     async run(host, { kept }, { out, json }) {

@@ -16,6 +16,7 @@ export const runCommands: readonly Command[] = [
     name: 'pause_domain',
     aliases: ['pause'],
     summary: 'stop the vcpus of a domain',
+    example: '-domid 5',
     changes: true,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out }) {
@@ -28,6 +29,7 @@ export const runCommands: readonly Command[] = [
     name: 'unpause_domain',
     aliases: ['unpause'],
     summary: 'let the vcpus of a domain run',
+    example: '-domid 5',
     changes: true,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out }) {
@@ -46,6 +48,7 @@ export const runCommands: readonly Command[] = [
     name: 'shutdown_domain',
     aliases: ['shutdown'],
     summary: 'ask the guest to shut down and wait until it acknowledges',
+    example: '-domid 5 -poweroff -sync',
     changes: true,
     options: {
       domid: required(DOMID),
@@ -73,10 +76,12 @@ export const runCommands: readonly Command[] = [
   command({
     name: 'hard_shutdown_domain',
     summary: 'put a domain in shutdown state at once, without asking its guest',
+    example: '-domid 5 -poweroff',
     changes: true,
     options: {
       domid: required(DOMID),
       reason: choice([...REQUESTS, 'crash'] as const, 'the reason to record; the last one counts'),
+      sync: flag('ignored; it is down at once'),
     },
     async run(host, { domid, reason }) {
       const { shutdown, dying } = await getDomain(host, domid);
@@ -93,6 +98,7 @@ export const runCommands: readonly Command[] = [
     name: 'sysrq_domain',
     aliases: ['sysrq'],
     summary: 'send a Linux guest one of its emergency keys',
+    example: '-domid 5 -key s',
     changes: true,
     options: { domid: required(DOMID), key: required({ ...TEXT, doc: 'the key: one character' }) },
     async run(host, { domid, key }) {
@@ -102,6 +108,7 @@ export const runCommands: readonly Command[] = [
   command({
     name: 'set_target',
     summary: 'let a stub domain act for the guest that it serves',
+    example: '-domid 6 -target 5',
     changes: true,
     options: { domid: required(DOMID), target: required({ ...DOMID, doc: 'the guest' }) },
     async run(host, { domid, target }) {
@@ -114,6 +121,7 @@ export const runCommands: readonly Command[] = [
   command({
     name: 'setmaxmem',
     summary: "set Xen's limit for the memory of a domain",
+    example: '-domid 5 -memory 512M',
     changes: true,
     options: { domid: required(DOMID), memory: withDefault(MEMORY_KIB, DEFAULT_MEMORY_KIB) },
     async run(host, { domid, memory }) {

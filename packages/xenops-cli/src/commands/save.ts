@@ -29,6 +29,7 @@ export const saveCommands: readonly Command[] = [
     name: 'save_domain',
     aliases: ['suspend'],
     summary: 'write a domain to an image, which xl restore reads too, and destroy it',
+    example: '-domid 5 -file web.image',
     changes: true,
     noPlan: NO_PLAN,
     options: {
@@ -47,6 +48,7 @@ export const saveCommands: readonly Command[] = [
     name: 'chkpoint_domain',
     aliases: ['chkpoint', 'checkpoint'],
     summary: 'write a domain to an image and let it run on',
+    example: '-domid 5 -file web.image -live',
     changes: true,
     noPlan: NO_PLAN,
     options: {
@@ -65,6 +67,7 @@ export const saveCommands: readonly Command[] = [
     name: 'restore_domain',
     aliases: ['restore'],
     summary: 'make a domain from an image of save_domain or of xl save; it stays paused',
+    example: '-file web.image',
     changes: true,
     noPlan: NO_PLAN,
     options: {

@@ -8,6 +8,7 @@ export const scheduleCommands: readonly Command[] = [
   command({
     name: 'sched_domain',
     summary: 'set the share of a domain under the credit schedulers',
+    example: '-domid 5 -weight 512 -cap 50',
     changes: true,
     options: {
       domid: required(DOMID),
@@ -25,6 +26,7 @@ export const scheduleCommands: readonly Command[] = [
   command({
     name: 'sched_get',
     summary: 'print weight and cap of a domain',
+    example: '-domid 5',
     changes: false,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out, json }) {
@@ -37,6 +39,7 @@ export const scheduleCommands: readonly Command[] = [
   command({
     name: 'affinity_set',
     summary: 'say on which cpus a vcpu may run',
+    example: '-domid 5 -vcpu 0 -bitmap 1100',
     changes: true,
     options: {
       domid: required(DOMID),
@@ -58,6 +61,7 @@ export const scheduleCommands: readonly Command[] = [
   command({
     name: 'affinity_get',
     summary: 'print on which cpus a vcpu may run',
+    example: '-domid 5 -vcpu 0',
     changes: false,
     options: {
       domid: required(DOMID),
@@ -82,6 +86,7 @@ export const scheduleCommands: readonly Command[] = [
     name: 'vcpu_set',
     aliases: ['vcpu-set'],
     summary: 'tell a guest how many of its vcpus to use',
+    example: '-domid 5 -vcpus 2',
     changes: true,
     options: { domid: required(DOMID), vcpus: required({ ...VCPUS, doc: 'how many' }) },
     async run(host, { domid, vcpus }) {
@@ -92,6 +97,7 @@ export const scheduleCommands: readonly Command[] = [
     name: 'vcpu_list',
     aliases: ['vcpu-list'],
     summary: 'show the vcpus of a domain',
+    example: '-domid 5',
     changes: false,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out, json }) {

@@ -14,6 +14,7 @@ export const showDomainCommands: readonly Command[] = [
     name: 'list_domains',
     aliases: ['list', 'li'],
     summary: 'list all domains',
+    example: '-v',
     changes: false,
     options: { verbose: flag('show memory, vcpus and more', 'v') },
     async run(host, { verbose }, { out, json }) {
@@ -30,6 +31,7 @@ export const showDomainCommands: readonly Command[] = [
   command({
     name: 'list_devices',
     summary: 'list the devices of a domain',
+    example: '-domid 5',
     changes: false,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out, json }) {
@@ -43,6 +45,7 @@ export const showDomainCommands: readonly Command[] = [
     name: 'dom-uuid',
     aliases: ['getuuid_domain'],
     summary: 'print the uuid of a domain',
+    example: '-domid 5',
     changes: false,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out, json }) {

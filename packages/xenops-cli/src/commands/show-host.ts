@@ -13,6 +13,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'physinfo',
     summary: 'show processors, memory and abilities of the host',
+    example: '--json',
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
@@ -36,6 +37,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'pcpuinfo',
     summary: 'show the idle time of each physical cpu in nanoseconds',
+    example: '--json',
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
@@ -47,6 +49,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'dmesg',
     summary: "print Xen's console ring",
+    example: '',
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
@@ -58,6 +61,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'capabilities',
     summary: 'print the guest types that this Xen can run',
+    example: '',
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
@@ -70,6 +74,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'debugkeys',
     summary: "send keys to Xen's own console, as if typed there; dmesg shows what they say",
+    example: 'q',
     changes: true,
     takesWords: 'KEYS',
     options: {},
@@ -80,6 +85,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'getenforce',
     summary: 'print whether FLASK enforces its policy',
+    example: '',
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
@@ -91,6 +97,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'setenforce',
     summary: 'let FLASK enforce its policy, or only report',
+    example: '-enforce 1',
     changes: true,
     options: { enforce: required(word(['0', '1'] as const, '1: enforce, 0: only report')) },
     async run(host, { enforce }) {
@@ -101,6 +108,7 @@ export const showHostCommands: readonly Command[] = [
     name: 'watchdog',
     summary:
       'arm, renew or end a watchdog of this domain, which Xen ends when it is not renewed; prints its number',
+    example: '-slot 0 -timeout 60',
     changes: true,
     options: {
       slot: required({ ...NUMBER, doc: 'number of the watchdog; 0 for a new one' }),
@@ -115,6 +123,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'topology',
     summary: 'show where each cpu sits, and the NUMA nodes',
+    example: '',
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
@@ -138,6 +147,7 @@ export const showHostCommands: readonly Command[] = [
   command({
     name: 'test',
     summary: 'turn names of disks into their numbers and back',
+    example: '',
     changes: false,
     options: {},
     run(_host, _values, { out, json }) {

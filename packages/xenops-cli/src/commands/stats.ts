@@ -19,6 +19,7 @@ export const statsCommands: readonly Command[] = [
     name: 'stats',
     summary:
       'show what the host and its domains use: once, or rates at intervals; JSON is one object a line',
+    example: '-domid 5',
     changes: false,
     options: {
       domid: optional({ ...DOMID, doc: 'only this domain' }),

@@ -36,6 +36,7 @@ const QUESTIONS: ReadonlySet<string> = new Set<Exclude<keyof Hypervisor, symbol>
   'flaskLabel',
 ]);
 const SERVICE_QUESTIONS: ReadonlySet<string> = new Set<string>([
+  'exitStatusOf',
   'readLog',
   'ownProcess',
   'readText',
@@ -154,8 +155,19 @@ function planService(verb: string, args: readonly unknown[], recorder: PlanRecor
   recorder.add({ kind: 'machine', verb, args: plainArguments(shown) });
   if (verb === 'signalProcess') return Promise.resolve(true);
   if (verb !== 'startProcess') return Promise.resolve();
-  const exited = new Promise<number>(() => undefined);
+  const exited = neverServes(recorder, args);
+  // Only some callers wait for it.
+  exited.catch(() => undefined);
   return Promise.resolve({ identity: { pid: 0, startTicks: '0' }, exited });
+}
+
+/** Who waits for nothing but the program itself waits for ever: the plan ends. */
+async function neverServes(recorder: PlanRecorder, [spec]: readonly unknown[]): Promise<never> {
+  // Twice, as a wait in xenstore has the first word.
+  await recorder.idle();
+  await recorder.idle();
+  const program = typeof spec === 'object' && spec !== null && 'path' in spec ? spec.path : '';
+  throw recorder.end([`the process ${String(program)}`]);
 }
 
 /** The domid that only stands for one is shown as what it is. */

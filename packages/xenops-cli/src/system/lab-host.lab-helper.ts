@@ -20,7 +20,7 @@ losetup --list --noheadings
 /** Kills a build once its mark is in xenstore; the first event of a watch comes at once and is not it. */
 const KILL_DURING_BUILD = `
 signal=$1; shift
-coproc WATCH { exec xenstore-watch -n 2 /xenops/building; }
+coproc WATCH { exec xenstore-watch -n 2 /libxl; }
 read -r -u "\${WATCH[0]}" _
 xenops "$@" &
 build=$!

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openSocketStore, renderPermissions, type XenStore } from '@xenops/core/xenstore';
-import { BUILDS_PATH } from '@xenops/core/xenstore/path';
+import { domidOfBuildMark, RECORD_ROOT } from '@xenops/core/xenstore/path';
 import { outcomeOf, runProcess, startProcess } from './node-process.ts';
 import type { Outcome, SliceHost } from './slice-host.ts';
 
@@ -54,12 +54,13 @@ export class SimHost implements SliceHost {
   }
 
   async killDuringBuild(words: readonly string[], signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    await using marks = await this.#store.watch(BUILDS_PATH);
+    await using marks = await this.#store.watch(RECORD_ROOT);
     const hanging = [...words, '-cmdline', 'sim.build=hang'];
     const build = startProcess(this.#argv(['xenops', ...hanging]), this.#environment());
     const ended = outcomeOf(build);
     for await (const _event of marks) {
-      if ((await this.#store.find(BUILDS_PATH)) !== undefined) break;
+      const names = await this.#store.directory(RECORD_ROOT);
+      if (names.some((name) => domidOfBuildMark(name) !== undefined)) break;
     }
     build.kill(signal);
     await ended;
