@@ -23,7 +23,8 @@
 namespace xenops {
 namespace {
 
-Napi::Object Init(Napi::Env, Napi::Object exports) {
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  PrepareEnvironment(env);
   Register<OpenInterface, 0>(exports, "openInterface");
   Register<CloseInterface, 1>(exports, "closeInterface");
 
@@ -42,7 +43,8 @@ Napi::Object Init(Napi::Env, Napi::Object exports) {
   Register<UnpauseDomain, 2>(exports, "unpauseDomain");
   Register<ShutdownDomain, 3>(exports, "shutdownDomain");
 
-  Register<CreateDomain, 2>(exports, "startCreateDomain");
+  Register<CreateDomain, 2>(exports, "createDomain");
+  Register<StartCreateDomain, 2>(exports, "startCreateDomain");
   Register<DestroyDomain, 2>(exports, "startDestroyDomain");
   Register<Build, 4>(exports, "startBuild");
   Register<Save, 5>(exports, "startSave");

@@ -16,8 +16,10 @@ class BuildKernel {
   BuildKernel(const std::string& path, std::size_t bytes_max,
               const std::optional<KernelCacheSpec>& cache);
 
-  const void* data() const { return unpacked_ ? unpacked_->data() : file_.data(); }
-  std::size_t size_bytes() const { return unpacked_ ? unpacked_->size_bytes() : file_.size_bytes(); }
+  const void* data() const { return unpacked_ ? unpacked_->data() : file_->data(); }
+  std::size_t size_bytes() const {
+    return unpacked_ ? unpacked_->size_bytes() : file_->size_bytes();
+  }
   // Whether libxenguest has to unpack it.
   bool is_packed() const { return is_packed_; }
 
@@ -25,11 +27,12 @@ class BuildKernel {
   void Remember(const void* data, std::size_t size_bytes);
 
  private:
-  Mapping file_;
-  bool is_packed_;
+  bool is_packed_ = false;
   std::optional<KernelCache> cache_;
   Digest digest_{};
+  // One of the two.
   std::optional<CachedKernel> unpacked_;
+  std::optional<Mapping> file_;
 };
 
 }  // namespace xenops

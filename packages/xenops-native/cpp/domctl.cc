@@ -13,7 +13,8 @@
 namespace xenops {
 namespace {
 
-static_assert(sizeof(xc_domaininfo_t) % 8 == 0, "src/domain-list-codec.ts reads arrays of it by words");
+static_assert(sizeof(xc_domaininfo_t) % 8 == 0 && offsetof(xc_domaininfo_t, handle) % 4 == 0,
+              "src/domain-list-codec.ts reads arrays of it, and uuids, by words");
 
 // Room for domains in the memory of JavaScript, to which Xen's answer goes as it is: it is one copy for all domains, where
 // as many objects would cost five hundred times as much.
@@ -23,13 +24,15 @@ struct DomainRoom {
 };
 
 DomainRoom ReadDomainRoom(const Napi::Value& value) {
-  if (!value.IsArrayBuffer()) {
+  void* data = nullptr;
+  std::size_t size_bytes = 0;
+  // Refuses what is no ArrayBuffer.
+  if (napi_get_arraybuffer_info(value.Env(), value, &data, &size_bytes) != napi_ok) {
     throw Napi::TypeError::New(value.Env(), "records must be an ArrayBuffer");
   }
-  auto buffer = value.As<Napi::ArrayBuffer>();
-  const std::size_t count = buffer.ByteLength() / sizeof(xc_domaininfo_t);
+  const std::size_t count = size_bytes / sizeof(xc_domaininfo_t);
   if (count == 0) throw Napi::RangeError::New(value.Env(), "records must have room for a record");
-  return {static_cast<xc_domaininfo_t*>(buffer.Data()), count};
+  return {static_cast<xc_domaininfo_t*>(data), count};
 }
 
 std::uint32_t FlagIf(const Napi::Object& spec, const char* name, std::uint32_t flag) {
@@ -55,29 +58,43 @@ xen_domctl_createdomain ReadCreateSpec(const Napi::Object& spec) {
   return config;
 }
 
-// Makes the domain and its vcpus. Both or neither: a domain without vcpus is of no use to anybody.
+struct CreateSpec {
+  std::uint32_t wanted_domid;
+  xen_domctl_createdomain config;
+};
+
+CreateSpec ReadCreate(const Napi::CallbackInfo& info) {
+  const Napi::Object spec = ReadObject(info[1], "spec");
+  const Napi::Value wanted = spec.Get("domid");
+  return {wanted.IsUndefined() ? kAnyDomid : ReadGuestDomid(wanted), ReadCreateSpec(spec)};
+}
+
+// Makes the domain and its vcpus, and gives its domid. Both or neither: a domain without vcpus is of no use to anybody.
+std::uint32_t Create(XcHandle& xc, CreateSpec spec) {
+  std::uint32_t domid = spec.wanted_domid;
+  xc.Call("xc_domain_create", xc_domain_create, &domid, &spec.config);
+  try {
+    xc.Call("xc_domain_max_vcpus", xc_domain_max_vcpus, domid, spec.config.max_vcpus);
+  } catch (Failure& failure) {
+    if (xc_domain_destroy(xc.get(), domid) != 0) {
+      failure.log += "\nand the new domain " + std::to_string(domid) + " could not be destroyed";
+    }
+    throw;
+  }
+  return domid;
+}
+
 class CreateDomainOperation : public XenOperation {
  public:
-  CreateDomainOperation(std::shared_ptr<HandlePool> pool, std::uint32_t wanted_domid,
-                        const xen_domctl_createdomain& config)
-      : XenOperation(std::move(pool)), domid_(wanted_domid), config_(config) {}
+  CreateDomainOperation(std::shared_ptr<HandlePool> pool, const CreateSpec& spec)
+      : XenOperation(std::move(pool)), spec_(spec) {}
 
  private:
-  void Run(XcHandle& xc) override {
-    xc.Call("xc_domain_create", xc_domain_create, &domid_, &config_);
-    try {
-      xc.Call("xc_domain_max_vcpus", xc_domain_max_vcpus, domid_, config_.max_vcpus);
-    } catch (Failure& failure) {
-      if (xc_domain_destroy(xc.get(), domid_) != 0) {
-        failure.log += "\nand the new domain " + std::to_string(domid_) + " could not be destroyed";
-      }
-      throw;
-    }
-  }
+  void Run(XcHandle& xc) override { domid_ = Create(xc, spec_); }
   Napi::Value Result(Napi::Env env) override { return Napi::Number::New(env, domid_); }
 
-  std::uint32_t domid_;
-  xen_domctl_createdomain config_;
+  const CreateSpec spec_;
+  std::uint32_t domid_ = 0;
 };
 
 }  // namespace
@@ -121,13 +138,14 @@ Napi::Value FindDomain(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CreateDomain(const Napi::CallbackInfo& info) {
-  const Napi::Object spec = ReadObject(info[1], "spec");
-  const Napi::Value wanted = spec.Get("domid");
-  const std::uint32_t domid = wanted.IsUndefined() ? kAnyDomid : ReadGuestDomid(wanted);
-  const xen_domctl_createdomain config = ReadCreateSpec(spec);
+  const CreateSpec spec = ReadCreate(info);
+  return Napi::Number::New(info.Env(), Create(*ReadInterface(info[0]).xc, spec));
+}
+
+Napi::Value StartCreateDomain(const Napi::CallbackInfo& info) {
+  const CreateSpec spec = ReadCreate(info);
   const std::shared_ptr<HandlePool> pool = ReadInterface(info[0]).pool;
-  return Operation::Start(info.Env(), std::make_unique<CreateDomainOperation>(pool, domid, config),
-                          {});
+  return Operation::Start(info.Env(), std::make_unique<CreateDomainOperation>(pool, spec), {});
 }
 
 Napi::Value DestroyDomain(const Napi::CallbackInfo& info) {

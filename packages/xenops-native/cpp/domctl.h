@@ -9,6 +9,7 @@ Napi::Value DomainLayout(const Napi::CallbackInfo& info);
 Napi::Value ListDomains(const Napi::CallbackInfo& info);
 Napi::Value FindDomain(const Napi::CallbackInfo& info);
 Napi::Value CreateDomain(const Napi::CallbackInfo& info);
+Napi::Value StartCreateDomain(const Napi::CallbackInfo& info);
 Napi::Value DestroyDomain(const Napi::CallbackInfo& info);
 Napi::Value SetHandle(const Napi::CallbackInfo& info);
 Napi::Value SetMaxMemory(const Napi::CallbackInfo& info);

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace xenops {
@@ -65,11 +67,56 @@ const Header& HeaderOf(const Mapping& entry) {
   return *reinterpret_cast<const Header*>(entry.data());
 }
 
-bool IsWhole(const Mapping& entry, const Digest& packed) {
+bool IsHeaderOf(const Mapping& entry, const Digest& packed) {
   const Header& header = HeaderOf(entry);
   return std::equal(std::begin(kMagic), std::end(kMagic), header.magic) &&
-         header.packed == packed && header.size_bytes == entry.size_bytes() - sizeof(Header) &&
-         header.checksum == ChecksumOf(entry.data() + sizeof(Header), header.size_bytes);
+         header.packed == packed && header.size_bytes == entry.size_bytes() - sizeof(Header);
+}
+
+bool IsUndamaged(const Mapping& entry) {
+  const Header& header = HeaderOf(entry);
+  return header.checksum == ChecksumOf(entry.data() + sizeof(Header), header.size_bytes);
+}
+
+// A file as it was when all of it was checked: whoever writes to it gives it another time.
+struct CheckedFile {
+  dev_t device;
+  ino_t inode;
+  off_t size_bytes;
+  struct timespec written_at;
+
+  bool IsStill(const struct stat& now) const {
+    return device == now.st_dev && inode == now.st_ino && size_bytes == now.st_size &&
+           written_at.tv_sec == now.st_mtim.tv_sec && written_at.tv_nsec == now.st_mtim.tv_nsec;
+  }
+};
+
+// The entries that this process has found whole: checking one takes longer than all else that is done with it but copying it
+// into a guest.
+class CheckedFiles {
+ public:
+  bool Has(const struct stat& about) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return std::any_of(files_.begin(), files_.end(),
+                       [&](const CheckedFile& file) { return file.IsStill(about); });
+  }
+  void Add(const struct stat& about) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (files_.size() == kCountMax) files_.pop_front();
+    files_.push_back({about.st_dev, about.st_ino, about.st_size, about.st_mtim});
+  }
+
+ private:
+  // More kernels than any cache has room for; what is forgotten is checked again.
+  static constexpr std::size_t kCountMax = 16;
+  std::mutex mutex_;
+  std::deque<CheckedFile> files_;
+};
+
+// Never destroyed: threads may be at work when the process ends.
+CheckedFiles& CheckedByThisProcess() {
+  static CheckedFiles* const files = new CheckedFiles;
+  return *files;
 }
 
 struct Entry {
@@ -95,7 +142,7 @@ std::vector<Entry> EntriesOf(const Descriptor& folder) {
         fstatat(folder.get(), found->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0) {
       continue;
     }
-    entries.push_back({found->d_name, static_cast<std::uint64_t>(about.st_size), about.st_mtim});
+    entries.push_back({found->d_name, static_cast<std::uint64_t>(about.st_size), about.st_atim});
   }
   std::sort(entries.begin(), entries.end(), IsUsedEarlier);
   return entries;
@@ -119,9 +166,12 @@ std::optional<CachedKernel> KernelCache::Find(const Digest& packed, std::size_t 
   if (S_ISREG(about.st_mode) && size_bytes > sizeof(Header) &&
       size_bytes - sizeof(Header) <= bytes_max) {
     Mapping entry = Mapping::OfFile(file.get(), size_bytes);
-    if (IsWhole(entry, packed)) {
+    const bool is_known = CheckedByThisProcess().Has(about);
+    if (IsHeaderOf(entry, packed) && (is_known || IsUndamaged(entry))) {
+      if (!is_known) CheckedByThisProcess().Add(about);
       // The time of its last use; without it, it is only evicted too early.
-      futimens(file.get(), nullptr);
+      const struct timespec used_now[] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
+      futimens(file.get(), used_now);
       return CachedKernel(std::move(entry));
     }
   }

@@ -1,8 +1,9 @@
 // Unpacked kernels, so that a bzImage is unpacked once and not at every start, which is most of the time of a build.
 //
 // An entry is a file of its own in a private folder, named by the digest of the packed file, so that processes that come
-// and go share it. It appears whole or not at all (an unnamed file is filled and then linked), is never changed, and is
-// checked from end to end each time it is used. Nothing here fails a build: what cannot be cached is unpacked again.
+// and go share it. It appears whole or not at all (an unnamed file is filled and then linked), is never changed, and each
+// process checks it from end to end before it uses it first, and again when it finds it written to since. Nothing here fails a
+// build: what cannot be cached is unpacked again.
 #pragma once
 
 #include <cstdint>

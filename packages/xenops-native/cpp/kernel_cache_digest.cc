@@ -6,7 +6,7 @@
 namespace xenops {
 namespace {
 
-constexpr std::size_t kBlockBytes = 128;
+constexpr std::size_t kBlockBytes = Digester::kBlockBytes;
 constexpr int kRounds = 12;
 
 // The fractional parts of the square roots of the first eight primes; SHA-512 has the same.
@@ -69,21 +69,27 @@ void Compress(std::array<std::uint64_t, 8>& state, const std::uint8_t* block,
 
 }  // namespace
 
-Digest DigestOf(const void* data, std::size_t size_bytes) {
-  std::array<std::uint64_t, 8> state = kInitial;
-  state[0] ^= 0x01010000 ^ sizeof(Digest);
+Digester::Digester() : state_(kInitial) { state_[0] ^= 0x01010000 ^ sizeof(Digest); }
+
+void Digester::Add(const void* data, std::size_t size_bytes) {
   const auto* const bytes = static_cast<const std::uint8_t*>(data);
-  std::size_t at = 0;
-  // The last block, whole or not, is marked as such.
-  for (; size_bytes - at > kBlockBytes; at += kBlockBytes) {
-    Compress(state, bytes + at, at + kBlockBytes, false);
+  for (std::size_t at = 0; at < size_bytes; at += kBlockBytes) {
+    byte_count_ += kBlockBytes;
+    Compress(state_, bytes + at, byte_count_, false);
   }
+}
+
+Digest Digester::Finish(const void* data, std::size_t size_bytes) {
+  // The last block, whole or not, is marked as such.
+  const std::size_t before_last = size_bytes == 0 ? 0 : (size_bytes - 1) / kBlockBytes * kBlockBytes;
+  Add(data, before_last);
+  const auto* const bytes = static_cast<const std::uint8_t*>(data);
   std::uint8_t last[kBlockBytes] = {};
-  std::copy(bytes + at, bytes + size_bytes, last);
-  Compress(state, last, size_bytes, true);
+  std::copy(bytes + before_last, bytes + size_bytes, last);
+  Compress(state_, last, byte_count_ + (size_bytes - before_last), true);
   Digest digest;
-  static_assert(sizeof digest == sizeof state);
-  std::memcpy(digest.data(), state.data(), sizeof state);
+  static_assert(sizeof digest == sizeof state_);
+  std::memcpy(digest.data(), state_.data(), sizeof state_);
   return digest;
 }
 

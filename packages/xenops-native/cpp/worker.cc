@@ -2,45 +2,34 @@
 
 #include <cerrno>
 #include <new>
-#include <system_error>
 #include <utility>
 
-#include "signals_blocked.h"
+#include "threads.h"
 #include "throw.h"
 
 namespace xenops {
-namespace {
-
-void CheckStatus(Napi::Env env, napi_status status) {
-  if (status != napi_ok) throw Napi::Error::New(env);
-}
-
-}  // namespace
 
 Napi::Object Operation::Start(Napi::Env env, std::unique_ptr<Operation> operation,
                               Napi::Function on_stage) {
   Napi::Object handles = Napi::Object::New(env);
   operation->deferred_.emplace(env);
-  operation->has_listener_ = !on_stage.IsEmpty();
+  if (!on_stage.IsEmpty()) operation->on_stage_ = Napi::Persistent(on_stage);
   handles.Set("done", operation->deferred_->Promise());
   handles.Set("abort", Napi::Function::New(env, [abort = operation->abort_](
                                                      const Napi::CallbackInfo&) { RequestAbort(*abort, false); },
                                            "abort"));
 
-  Operation* self = operation.get();
-  CheckStatus(env, napi_create_threadsafe_function(
-                       env, on_stage, nullptr, Napi::String::New(env, "xenops"), 0, 1, self,
-                       &Operation::OnFinalize, self, &Operation::OnMessage, &self->messages_));
-  operation.release();
-  self->abort_->operation = self;
+  Mailbox& mailbox = Mailbox::Of(env);
+  Operation& self = mailbox.Add(env, std::move(operation));
   try {
-    SignalsBlocked blocked;
-    self->thread_ = std::thread(&Operation::RunOnThread, self);
-  } catch (const std::system_error&) {
-    // The finalizer frees it.
-    napi_release_threadsafe_function(self->messages_, napi_tsfn_abort);
+    self.mailbox_ = &mailbox;
+    self.settle_ = std::make_unique<Mailbox::Message>([&self](Napi::Env ours) { Settle(ours, self); });
+    self.done_ = RunOnThread([&self] { self.RunOnItsThread(); });
+  } catch (...) {
+    mailbox.Remove(env, self);
     throw;
   }
+  self.abort_->operation = &self;
   return handles;
 }
 
@@ -52,14 +41,14 @@ void Operation::RequestAbort(Abort& abort, bool is_ending) noexcept {
 void Operation::Stage(const char* name) {
   stage_ = name;
   if (IsAborted()) throw Failure("abort", ECANCELED);
-  if (!has_listener_) return;
+  if (on_stage_.IsEmpty()) return;
   Post([name](Napi::Env env, const Napi::Function& on_stage) {
     on_stage.Call({Napi::String::New(env, name)});
   });
 }
 
 void Operation::Progress(std::uint64_t done, std::uint64_t total) {
-  if (!has_listener_) return;
+  if (on_stage_.IsEmpty()) return;
   Post([name = stage_, done, total](Napi::Env env, const Napi::Function& on_stage) {
     on_stage.Call({Napi::String::New(env, name), Napi::Number::New(env, static_cast<double>(done)),
                    Napi::Number::New(env, static_cast<double>(total))});
@@ -67,16 +56,13 @@ void Operation::Progress(std::uint64_t done, std::uint64_t total) {
 }
 
 bool Operation::Post(Message message) {
-  auto owned = std::make_unique<Message>(std::move(message));
-  // Refused only while the environment ends; the finalizer has then raised the flag.
-  if (napi_call_threadsafe_function(messages_, owned.get(), napi_tsfn_nonblocking) != napi_ok) {
-    return false;
-  }
-  owned.release();
-  return true;
+  // Read before the last message is, after which this is no more.
+  return mailbox_->Post(std::make_unique<Mailbox::Message>([this, message = std::move(message)](Napi::Env env) {
+    message(env, on_stage_.IsEmpty() ? Napi::Function() : on_stage_.Value());
+  }));
 }
 
-void Operation::RunOnThread() noexcept {
+void Operation::RunOnItsThread() noexcept {
   try {
     Run();
   } catch (Failure& failure) {
@@ -87,42 +73,18 @@ void Operation::RunOnThread() noexcept {
   } catch (const std::exception& error) {
     failure_.emplace(error.what(), EIO);
   }
-  if (napi_call_threadsafe_function(messages_, nullptr, napi_tsfn_nonblocking) == napi_ok) {
-    napi_release_threadsafe_function(messages_, napi_tsfn_release);
-  }
+  mailbox_->Post(std::move(settle_));
 }
 
-void Operation::OnMessage(napi_env raw_env, napi_value on_stage, void* context, void* data) {
-  const std::unique_ptr<Message> message(static_cast<Message*>(data));
-  // The environment is ending: nobody is left to tell.
-  if (raw_env == nullptr) return;
-  const Napi::Env env(raw_env);
-  try {
-    if (message == nullptr) {
-      static_cast<Operation*>(context)->Settle(env);
-    } else {
-      (*message)(env, Napi::Function(env, on_stage));
-    }
-  } catch (const Napi::Error& error) {
-    ThrowUnlessEnding(error);
-  }
-}
-
-void Operation::Settle(Napi::Env env) {
-  // This message was the thread's last act but one: whoever is told that the work is done finds no thread of it any more.
-  thread_.join();
-  if (failure_) {
-    deferred_->Reject(ErrorFrom(env, *failure_).Value());
+void Operation::Settle(Napi::Env env, Operation& operation) {
+  // Its message was its last act: whoever is told that the work is done finds nothing of it under way.
+  operation.Wait();
+  const std::unique_ptr<Operation> ended = operation.mailbox_->Remove(env, operation);
+  if (ended->failure_) {
+    ended->deferred_->Reject(ErrorFrom(env, *ended->failure_).Value());
   } else {
-    deferred_->Resolve(Result(env));
+    ended->deferred_->Resolve(ended->Result(env));
   }
-}
-
-void Operation::OnFinalize(napi_env, void* data, void*) {
-  const std::unique_ptr<Operation> self(static_cast<Operation*>(data));
-  RequestAbort(*self->abort_, true);
-  self->abort_->operation = nullptr;
-  if (self->thread_.joinable()) self->thread_.join();
 }
 
 }  // namespace xenops

@@ -1,9 +1,5 @@
-// Long calls. Each runs on a thread of its own: libxenguest blocks for seconds, and on libuv's pool four builds would
-// hold up every file access of the process.
-//
-// The life of an operation hangs on its thread-safe function, whose finalizer Node runs in every case, also when the
-// environment ends with the thread still at work: it raises the abort flag, waits for the step under way, and frees.
-// The thread touches no JavaScript value; it sends messages, of which the last settles the promise.
+// Long calls, each on a thread (threads.h). The thread touches no JavaScript value; it leaves messages in the mailbox of its
+// environment, of which the last settles the promise.
 #pragma once
 
 #include <napi.h>
@@ -11,22 +7,28 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include "failure.h"
+#include "mailbox.h"
 
 namespace xenops {
 
 class Operation {
  public:
-  virtual ~Operation() = default;
+  virtual ~Operation() { abort_->operation = nullptr; }
 
   // Starts the operation and gives JavaScript { done: Promise, abort(): void }. `on_stage` is called with the name of
   // each stage as it begins, and with how far it is where that is known; it may be empty.
   static Napi::Object Start(Napi::Env env, std::unique_ptr<Operation> operation,
                             Napi::Function on_stage);
+
+  // Has the work end early, because the environment does. On the JavaScript thread, as all of what follows.
+  void Stop() noexcept { RequestAbort(*abort_, true); }
+  // Until the work has ended.
+  void Wait() const { done_.wait(); }
 
  protected:
   // The work, on its own thread. Throws Failure.
@@ -58,15 +60,16 @@ class Operation {
   };
 
   static void RequestAbort(Abort& abort, bool is_ending) noexcept;
-  void RunOnThread() noexcept;
-  void Settle(Napi::Env env);
-  static void OnMessage(napi_env env, napi_value on_stage, void* context, void* data);
-  static void OnFinalize(napi_env env, void* data, void* context);
+  void RunOnItsThread() noexcept;
+  static void Settle(Napi::Env env, Operation& operation);
 
   std::shared_ptr<Abort> abort_ = std::make_shared<Abort>();
-  std::thread thread_;
-  napi_threadsafe_function messages_ = nullptr;
-  bool has_listener_ = false;
+  Mailbox* mailbox_ = nullptr;
+  std::future<void> done_;
+  // Empty when nobody listens.
+  Napi::FunctionReference on_stage_;
+  // The last message, made before there is something to tell: the memory may be used up then.
+  std::unique_ptr<Mailbox::Message> settle_;
   const char* stage_ = "";
   std::optional<Failure> failure_;
   std::optional<Napi::Promise::Deferred> deferred_;

@@ -82,7 +82,7 @@ export interface AddonCreateSpec {
   readonly emulationFlags: number;
 }
 
-/** Where the fields of a domain's record are, in bytes from its start; all but `handle` and `domid` are aligned to their size. */
+/** Where the fields of a domain's record are, in bytes from its start; all but `handle` and `domid` are aligned to their size, `handle` to 4. */
 export interface AddonDomainLayout {
   /** Of one record; they follow each other. */
   readonly recordBytes: number;
@@ -151,6 +151,8 @@ export interface Addon
   shutdownDomain(xc: XcInterface, domid: number, reason: number): void;
 
   /** `xc_domain_create` and `xc_domain_max_vcpus`: the domid. When the second fails, the domain is gone again. */
+  createDomain(xc: XcInterface, spec: AddonCreateSpec): number;
+  /** The same on a thread, for a domain of many vcpus: each takes Xen some microseconds. */
   startCreateDomain(xc: XcInterface, spec: AddonCreateSpec): AddonOperation<number>;
   /** `xc_domain_destroy`; not Dom0. Has no stages, so abort has no effect. */
   startDestroyDomain(xc: XcInterface, domid: number): AddonOperation<void>;
@@ -181,6 +183,7 @@ export const ADDON_ARITY: Readonly<Record<keyof Addon, number>> = {
   pauseDomain: 2,
   unpauseDomain: 2,
   shutdownDomain: 3,
+  createDomain: 2,
   startCreateDomain: 2,
   startDestroyDomain: 2,
   ...BUILD_ARITY,

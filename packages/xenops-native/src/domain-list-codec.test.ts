@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { randomVmUuid, bytesFromVmUuid, type VmUuid } from '@xenops/core/ids';
+import { bytesFromVmUuid, randomVmUuid, vmUuidFromBytes, type VmUuid } from '@xenops/core/ids';
 import { DomainTable } from './domain-list-codec.ts';
 import { DOMAIN_LAYOUT } from './fake-addon.test-helper.ts';
 
@@ -159,6 +159,17 @@ describe('the list of domains from the addon', () => {
     expect([...list]).toEqual([]);
     // A host that had many domains once does not cost more for ever.
     expect(roomBytes).toBeLessThan(50 * DOMAIN_LAYOUT.recordBytes);
+  });
+
+  test('another domain at the same place has its own uuid, also when one byte differs', () => {
+    const list = new DomainTable(DOMAIN_LAYOUT);
+    const bytes = bytesFromVmUuid(randomVmUuid());
+    for (let changed = 0; changed < bytes.length; changed++) {
+      bytes[changed] = (bytes[changed] ?? 0) ^ 1;
+      const uuid = vmUuidFromBytes(bytes);
+      list.refill(reading(encode([{ uuid }, {}])));
+      expect([list.at(0).uuid, list.at(0).uuid]).toEqual([uuid, uuid]);
+    }
   });
 
   test('a place beyond the end is a RangeError', () => {

@@ -119,13 +119,15 @@ describe('verbs that answer at once', () => {
 });
 
 describe('long verbs', () => {
-  test('a created domain is told by its domid', async () => {
+  test('a domain is created at once, one of many vcpus on a thread; it is told by its domid', async () => {
     const startCreateDomain = (): AddonOperation<number> => ({
       done: Promise.resolve(12),
       abort: () => undefined,
     });
-    const spec = { uuid: randomVmUuid(), guestType: 'pv', maxVcpus: 1 } as const;
-    expect(await hypervisorOn({ startCreateDomain }).createDomain(spec)).toBe(12);
+    const hypervisor = hypervisorOn({ createDomain: () => 11, startCreateDomain });
+    const spec = { uuid: randomVmUuid(), guestType: 'pv' } as const;
+    expect(await hypervisor.createDomain({ ...spec, maxVcpus: 4 })).toBe(11);
+    expect(await hypervisor.createDomain({ ...spec, maxVcpus: 5 })).toBe(12);
   });
   test('stages are told as progress, and only when somebody listens', async () => {
     const listeners: unknown[] = [];

@@ -4,12 +4,27 @@ import { hypervisorBuild } from './hypervisor-build.ts';
 import { hypervisorCalls, hypervisorLists } from './hypervisor-calls.ts';
 import { hypervisorSave } from './hypervisor-save.ts';
 
-/** Prints a line for each comparison. Needs gcc and libxen-dev on this machine, and the built addon. */
-export async function hypervisor(rounds: number, print: (line: string) => void): Promise<void> {
-  await hypervisorLists(rounds, print);
+type Part = 'lists' | 'calls' | 'builds' | 'streams';
+
+/** What `--only` can name. Lists need no lab. */
+const PARTS: readonly Part[] = ['lists', 'calls', 'builds', 'streams'];
+
+/**
+ * Prints a line for each comparison, or for those of one part. Needs gcc and libxen-dev on this machine, and the built addon.
+ * Throws RangeError for a part that there is not.
+ */
+export async function hypervisor(
+  rounds: number,
+  print: (line: string) => void,
+  only?: string,
+): Promise<void> {
+  const parts = PARTS.filter((part) => only === undefined || part === only);
+  if (parts.length === 0) throw new RangeError(`There is no part "${only}": ${PARTS.join(', ')}`);
+  if (parts.includes('lists')) await hypervisorLists(rounds, print);
+  if (only === 'lists') return;
   await using lab = await startLab({ progress: streamProgress(process.stderr) });
   await lab.pushWorkspace();
-  await hypervisorCalls(lab, rounds, print);
-  await hypervisorBuild(lab, rounds, print);
-  await hypervisorSave(lab, rounds, print);
+  if (parts.includes('calls')) await hypervisorCalls(lab, rounds, print);
+  if (parts.includes('builds')) await hypervisorBuild(lab, rounds, print);
+  if (parts.includes('streams')) await hypervisorSave(lab, rounds, print);
 }

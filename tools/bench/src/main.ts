@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [--rounds N]`: measurements side by side with a peer, as ratios. */
+/** `npm run bench -- NAME [--rounds N] [--only PART]`: measurements side by side with a peer, as ratios. */
 import { loadavg } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { dbus } from './dbus.ts';
@@ -10,7 +10,7 @@ import { xenstore } from './xenstore.ts';
 import { xenvm } from './xenvm.ts';
 
 const BENCHMARKS: Readonly<
-  Record<string, (rounds: number, print: (line: string) => void) => Promise<void>>
+  Record<string, (rounds: number, print: (line: string) => void, only?: string) => Promise<void>>
 > = {
   dbus,
   hypervisor,
@@ -37,14 +37,15 @@ await new Command('bench')
   .description('measure ours and a peer alternately in one run, and print the ratio of the medians')
   .argument('<name>', `one of: ${names}`)
   .option('--rounds <n>', 'rounds that count, after one to warm up', parseRounds, ROUNDS_DEFAULT)
-  .action(async (name: string, { rounds }: { rounds: number }) => {
+  .option('--only <part>', 'one part of a benchmark that has parts (xenops, hypervisor)')
+  .action(async (name: string, { rounds, only }: { rounds: number; only?: string }) => {
     const benchmark = BENCHMARKS[name];
     if (benchmark === undefined) {
       process.stderr.write(`There is no benchmark "${name}"; there is: ${names}\n`);
       process.exitCode = 2;
       return;
     }
-    await benchmark(rounds, print);
+    await benchmark(rounds, print, only);
     print(
       `load average ${loadavg()
         .map((load) => load.toFixed(1))
