@@ -65,11 +65,6 @@ function vmJson({ name, memory, kernel, ramdisk, ...others }) {
   return JSON.stringify({ name, config, ...others });
 }
 
-/** A VM that is started together with another, which has to run before. */
-function needs(uuid) {
-  return { 'track-dependencies': 'true', 'depends-on': [uuid] };
-}
-
 /** Makes, starts, shows and stops the two VMs. `shown` shows a command with its result. */
 export async function vmStory({ shown, kernel, ramdisk, isLeftRunning }) {
   const create = (vm) =>
@@ -77,7 +72,8 @@ export async function vmStory({ shown, kernel, ramdisk, isLeftRunning }) {
   const common = { kernel, ramdisk };
   await create({ ...common, name: 'storage', memory: 160 });
   const needed = await shown('xec-vm', '-n', 'storage', 'get', 'uuid');
-  const path = await create({ ...common, name: 'desktop', memory: 192, ...needs(needed) });
+  const path = await create({ ...common, name: 'desktop', memory: 192 });
+  await shown('xec-vm', '-n', 'desktop', 'set', 'depends-on', needed);
   await shown('xec-vm');
   await shown('xec-vm', '-n', 'desktop', 'start');
   await shown('xec-vm');

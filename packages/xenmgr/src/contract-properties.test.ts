@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { addContractVms, CONTRACT_VM, playPrograms } from './contract-vms.test-helper.ts';
+import { addContractVms, CONTRACT_VM, OTHER_VM, playPrograms } from './contract-vms.test-helper.ts';
 import { diskPath, nicPath, vmPath } from './objects/paths.ts';
 import { PROPERTIES_OF } from './properties/properties.ts';
 import type { PropertyRow } from './properties/property-row.ts';
@@ -48,6 +48,7 @@ const BAD_NUMBERS = [2 ** 31 - 1, -(2 ** 31)];
 const CHOSEN: Readonly<Record<string, string>> = {
   language: 'de-de',
   cd: 'tools.iso',
+  'depends-on': OTHER_VM,
   // Dom0 serves every disk.
   [`${diskPath(CONTRACT_VM, 0)} backend-name`]: '',
   [`${diskPath(CONTRACT_VM, 0)} backend-uuid`]: '',

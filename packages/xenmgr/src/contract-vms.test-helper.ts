@@ -17,6 +17,7 @@ export async function addContractVms(bench: ManagerBench): Promise<void> {
     appliance: 'shop',
     'productproperty/port/key': 'port',
     'productproperty/port/type': 'uint16',
+    'crypto-key-dirs': path.join(bench.places.config, 'keys'),
     'config/disk/0/path': path.join(bench.places.disks, 'demo.vhd'),
     'config/disk/0/type': 'vhd',
     'config/disk/0/device': 'hda',

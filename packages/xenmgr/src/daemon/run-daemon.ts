@@ -29,6 +29,8 @@ import type { DaemonSettings } from './command-line.ts';
 const BUS_TIMEOUT_MS = 25_000;
 const BUS_RECONNECT = { firstDelayMs: 100, delayMaxMs: 10_000 };
 const SOCKET_FOLDER = '/run/xenvm';
+/** Of the package xenvm. */
+const MONITOR_UNIT = { name: 'xenvm.service', systemctl: 'systemctl' } as const;
 /** Below the time after which systemd kills (90 s), above that of an operation to be undone. */
 const END_TIMEOUT_MS = 75_000;
 const STATUS = { done: 0, failed: 2 } as const;
@@ -80,6 +82,8 @@ async function run(settings: DaemonSettings, log: Logger, undo: CleanupStack): P
     accessRule: rootAndGroup(settings.group),
     monitorCommand: [await findProgram(settings.monitor), 'serve'],
     monitorEnv: monitorEnvironment(host.uri),
+    // The unit serves the host itself, at the usual place; another monitor is one of our own.
+    ...(monitorSocketFolder === SOCKET_FOLDER && !isSimulated ? { monitorUnit: MONITOR_UNIT } : {}),
     powerCommands: isSimulated ? {} : SYSTEM_POWER_COMMANDS,
     hasServiceVms: settings.hasServiceVms ?? (await hasFlavour(places)),
     hasAutostart: settings.hasAutostart,

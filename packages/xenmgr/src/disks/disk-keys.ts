@@ -33,6 +33,21 @@ export async function keyFolders(
   return [...own, ...listed].filter((_, at) => exists[at]);
 }
 
+/** Looks whether keys of a VM are searched in a folder: one elsewhere would never be found. Rejects with BAD_VALUE. */
+export async function assertKeyFolder(
+  around: Pick<Surroundings, 'places'>,
+  view: View,
+  uuid: string,
+  folder: string,
+): Promise<void> {
+  const folders = await keyFolders(around, view, uuid);
+  if (folders.includes(folder)) return;
+  throw new ManagerError('BAD_VALUE', {
+    message: `Keys of the VM ${uuid} are in ${folders.join(', ') || 'no folder that exists'}, not in ${JSON.stringify(folder)}; crypto-key-dirs names more`,
+    context: { uuid, folder },
+  });
+}
+
 /** The folder that new keys go to: the first of the platform. */
 export function newKeyFolder(view: View): string {
   return hostText(view, 'platform-crypto-key-dirs').split(',')[0]?.trim() ?? '';

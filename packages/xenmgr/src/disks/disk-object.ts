@@ -10,7 +10,7 @@ import { deviceAt, type DeviceId } from '../objects/paths.ts';
 import { settingsGate } from '../objects/policy-gate.ts';
 import { propertyHandlers, type ComputedSource } from '../objects/property-handlers.ts';
 import { DISK_PROPERTIES } from '../properties/properties.ts';
-import { hasKey, makeKey, newKeyFolder } from './disk-keys.ts';
+import { assertKeyFolder, hasKey, makeKey, newKeyFolder } from './disk-keys.ts';
 import { diskNode, diskOf, pointDisk, removeDisk } from './disks.ts';
 import { allocatedBytes, vhdVirtualMib } from './image-facts.ts';
 import { mountDisk, unmountDisk } from './mount-disk.ts';
@@ -24,8 +24,12 @@ export function diskInterface(manager: Manager): Served {
     delete: (call) => removeDisk(manager, deviceAt(call.path)),
     generate_crypto_key: (bits, call) =>
       newKey(manager, deviceAt(call.path), { bits, folder: newKeyFolder(database.view()) }),
-    generate_crypto_key_in: (bits, folder, call) =>
-      newKey(manager, deviceAt(call.path), { bits, folder }),
+    generate_crypto_key_in: async (bits, folder, call) => {
+      const disk = deviceAt(call.path);
+      settingsGate(database.view(), disk.uuid);
+      await assertKeyFolder(manager, database.view(), disk.uuid, folder);
+      await newKey(manager, disk, { bits, folder });
+    },
     mount: async (folder, isReadOnly, call) => {
       const disk = deviceAt(call.path);
       refuseRunning(manager, disk.uuid);

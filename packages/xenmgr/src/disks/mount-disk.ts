@@ -1,14 +1,16 @@
 /** Mounting the image of a disk in Dom0. What is on it belongs to a guest: nothing on it is executed or a device. */
+import { mkdir } from 'node:fs/promises';
+import { confinedPath } from '../manager/confined-path.ts';
 import type { Surroundings } from '../manager/manager.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import type { DeviceId } from '../objects/paths.ts';
-import { checkAbsolute, diskOf } from './disks.ts';
+import { diskOf } from './disks.ts';
 import { keyFolders } from './disk-keys.ts';
 
 const SAFE_OPTIONS = 'nosuid,nodev,noexec';
 
 /**
- * Mounts the whole device of a VHD at a folder. Rejects with ManagerError: 206, 207, BAD_VALUE when it is mounted
+ * Mounts the whole device of a VHD at a folder below that of mounts, which is made. Rejects with ManagerError: 206, 207, BAD_VALUE when it is mounted
  * already, or IO; nothing stays attached then.
  */
 export async function mountDisk(
@@ -16,8 +18,9 @@ export async function mountDisk(
   disk: DeviceId,
   { folder, isReadOnly }: { readonly folder: string; readonly isReadOnly: boolean },
 ): Promise<void> {
-  const { database, host, run } = around;
-  checkAbsolute(folder);
+  const { database, host, run, places } = around;
+  const target = await confinedPath(places.mounts, folder, 'Where a disk is mounted');
+  await mkdir(target, { recursive: true, mode: 0o700 });
   const view = database.view();
   const image = vhdOf(around, disk);
   const node = mountNode(disk);
@@ -30,13 +33,13 @@ export async function mountDisk(
   const device = (await run('tap-ctl', ['create', '-a', `vhd:${image}`, ...mode], { env })).trim();
   try {
     const options = isReadOnly ? `${SAFE_OPTIONS},ro` : SAFE_OPTIONS;
-    await run('mount', ['-o', options, device, folder]);
+    await run('mount', ['-o', options, device, target]);
   } catch (error) {
     await run('tap-ctl', ['destroy', '-d', device]).catch(() => undefined);
     throw error;
   }
   await host.store.write(`${node}/dev`, device);
-  await host.store.write(`${node}/path`, folder);
+  await host.store.write(`${node}/path`, target);
 }
 
 /** Undoes it. Rejects with ManagerError BAD_VALUE when it is not mounted. */

@@ -7,10 +7,11 @@ import { planStart, type StartCandidate } from '../autostart/plan-waves.ts';
 import type { Draft, View } from '../db/view.ts';
 import { folderOf } from '../db/tree.ts';
 import { CONFIG_PROPERTIES } from '../properties/properties.ts';
-import { Settings, vmSettings } from '../vm-config/vm-settings.ts';
+import { isServiceVm, Settings, vmSettings } from '../vm-config/vm-settings.ts';
 import { isInstalled } from '../host/installer-object.ts';
 import { isLoginNeeded } from './authentication.ts';
 import type { LifeContext } from './context.ts';
+import { namedDependencies } from './dependencies.ts';
 import type { VmRecord } from './vm-record.ts';
 import { pause } from '../monitor/pause.ts';
 
@@ -20,7 +21,6 @@ const HOST_HIBERNATED = '/platform/hibernated';
 /** Starts under way at a time: building domains is bound by the disks and processors of Dom0. */
 const STARTS_MAX = 8;
 const MS_PER_SECOND = 1000;
-const USER_TYPES: readonly string[] = ['svm', 'pvm'];
 
 /** What the runner needs besides the life of VMs. */
 export interface AutostartOptions {
@@ -75,7 +75,7 @@ export class Autostart {
     return draft.list('/vm').filter((uuid) => {
       const vm = vmSettings(draft, uuid);
       if (!vm.flag('ready')) return false;
-      if (!isResumed || isService(vm)) return vm.flag('start-on-boot');
+      if (!isResumed || isServiceVm(vm)) return vm.flag('start-on-boot');
       return vm.flag('hibernated') && life.records.get(uuid)?.isAlive !== true;
     });
   }
@@ -111,12 +111,15 @@ export class Autostart {
       const vm = vmSettings(view, uuid);
       const needed = known.get(uuid) ?? [];
       const isTracked = vm.flag('track-dependencies');
+      const named = namedDependencies(view, uuid);
       return {
         uuid,
         isWanted: ready.includes(uuid),
         priority: vm.number('start-on-boot-priority'),
         slot: vm.number('slot'),
-        dependencies: isTracked ? needed : needed.filter((other) => ready.includes(other)),
+        dependencies: needed.filter(
+          (other) => isTracked || named.includes(other) || ready.includes(other),
+        ),
         isRunning: ready.includes(uuid) ? runs(record) : record.isAlive,
       };
     });
@@ -163,7 +166,7 @@ export class Autostart {
     try {
       const view = life.database.view();
       const wanted = view.read(VISIBLE) ?? '';
-      const isFirst = !this.#hasScreen && !isService(vmSettings(view, uuid));
+      const isFirst = !this.#hasScreen && !isServiceVm(vmSettings(view, uuid));
       if (signal.aborted || !(wanted === '' ? isFirst : wanted === uuid)) return;
       if (wanted !== '') await life.database.transact((draft) => draft.replace(VISIBLE, undefined));
       await switchTo(uuid);
@@ -189,10 +192,6 @@ export class Autostart {
 /** Whether it runs and will: what is under way for it may be its end. */
 function runs(record: VmRecord | undefined): boolean {
   return record?.isAlive === true && record.operations.names.length === 0;
-}
-
-function isService(vm: Settings): boolean {
-  return !USER_TYPES.includes(vm.text('type'));
 }
 
 function pendingOf(view: View): readonly string[] {

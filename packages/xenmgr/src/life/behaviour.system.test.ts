@@ -9,6 +9,7 @@ import type { LifePart } from './life.ts';
 
 const A = '44444444-0000-4000-8000-00000000000a';
 const B = '44444444-0000-4000-8000-00000000000b';
+const C = '44444444-0000-4000-8000-00000000000c';
 const describeBuilt = IS_BUILT ? describe : describe.skip;
 jest.setTimeout(120_000);
 
@@ -157,6 +158,17 @@ describeBuilt('a start', () => {
     await starting;
   });
 
+  test('has those that it names started first, and they start what they name', async () => {
+    await bench.addVm(C);
+    await bench.addVm(B, { 'depends-on/0': C });
+    await bench.addVm(A, { 'depends-on/0': B });
+    await using manager = bench.manager();
+    const { life } = manager;
+    await life.adopt();
+    await life.start(A);
+    expect([C, B, A].map((uuid) => life.domid(uuid))).toEqual([1, 2, 3]);
+  });
+
   test('without what it depends on is refused, and a cycle is named', async () => {
     const needs = (uuid: string): Record<string, string> => ({
       'track-dependencies': 'true',
@@ -210,9 +222,15 @@ describeBuilt('a guest', () => {
     await bench.addVm(A);
     await using manager = bench.manager();
     const { life } = manager;
-    const file = path.join(bench.folder, 'image');
+    const file = path.join(bench.folder, 'host', 'storage', 'memory', 'image');
     await life.adopt();
     await life.start(A);
+    for (const elsewhere of [path.join(bench.folder, 'image'), '/etc/hostname', 'image']) {
+      const refused = { code: 'BAD_VALUE', message: expect.stringContaining('A memory image is') };
+      await expect(life.suspendToFile(A, elsewhere)).rejects.toMatchObject(refused);
+      await expect(life.resumeFromFile(A, elsewhere)).rejects.toMatchObject(refused);
+    }
+    expect(life.publicState(A)).toBe('running');
     await life.suspendToFile(A, file);
     expect(life.publicState(A)).toBe('suspended');
     await life.resumeFromFile(A, file);

@@ -1,5 +1,6 @@
 /** What the parts of the life of VMs share. */
 import { withDeadline } from '@xenops/core/lifetime';
+import { confinedPath } from '../manager/confined-path.ts';
 import type { Surroundings } from '../manager/manager.ts';
 import { ManagerError } from '../manager/manager-error.ts';
 import type { View } from '../db/view.ts';
@@ -62,6 +63,11 @@ export function settingsOf(
   uuid: string,
 ): Settings {
   return vmSettings(database.view(), uuid);
+}
+
+/** The path of a memory image, to be written or read: what comes out of one runs, and what is written replaces a file. Rejects with BAD_VALUE. */
+export function memoryImage({ places }: LifeContext, file: string): Promise<string> {
+  return confinedPath(places.memoryImages, file, 'A memory image');
 }
 
 /** For what a part does before a domain is there: disks may have to be read as a whole. */

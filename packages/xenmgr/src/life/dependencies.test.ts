@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { EMPTY_FOLDER } from '../db/tree.ts';
 import { Draft, type View } from '../db/view.ts';
-import { dependencyEdges, dependencyOrder, nicBackends } from './dependencies.ts';
+import {
+  assertCanDependOn,
+  dependencyEdges,
+  dependencyOrder,
+  nicBackends,
+} from './dependencies.ts';
 
 const [A, B, C] = ['a', 'b', 'c'].map((last) => `00000000-0000-4000-8000-00000000000${last}`);
 const DOM0 = '00000000-0000-0000-0000-000000000000';
@@ -74,5 +79,28 @@ describe('the order', () => {
     ]);
     expect(() => dependencyOrder(edges, 'a')).toThrow(/a needs b needs a/);
     expect(dependencyOrder(edges, 'c')).toEqual([]);
+  });
+});
+
+describe('what a VM may depend on by name', () => {
+  const settings = { [`${A}/name`]: 'a', [`${B}/depends-on/0`]: String(C), [`${C}/name`]: 'c' };
+
+  test('is any VM that exists, several of them, or none', () => {
+    for (const list of [`${B}; ${C}`, String(C), '']) {
+      expect(() => assertCanDependOn(view(settings), String(A), list)).not.toThrow();
+    }
+  });
+
+  test('is neither a VM that does not exist, nor one that needs it, by whatever way: the way is named', () => {
+    const check = (uuid: unknown, list: unknown) => () =>
+      assertCanDependOn(view(settings), String(uuid), String(list));
+    expect(check(A, DOM0)).toThrow(`there is no such VM`);
+    expect(check(A, A)).toThrow(`${A} needs ${A}`);
+    expect(check(C, B)).toThrow(`The VM ${C} cannot depend on itself: ${C} needs ${B} needs ${C}`);
+  });
+
+  test('with a circle of others is not in a circle itself', () => {
+    const others = { ...settings, [`${C}/depends-on/0`]: String(B) };
+    expect(() => assertCanDependOn(view(others), String(A), String(B))).not.toThrow();
   });
 });

@@ -72,7 +72,7 @@ async function neededBy(
   const backends = await nicBackends(view, uuid, findNetworkBackend);
   const needed = new Set([
     ...[...backends.values()].map((backend) => backend.uuid),
-    ...named(view, uuid),
+    ...namedDependencies(view, uuid),
   ]);
   needed.delete('');
   // A VM that carries its own network needs nobody for it.
@@ -101,10 +101,45 @@ export function dependencyOrder(
   return order.slice(0, -1);
 }
 
-/** VMs that the settings name besides: a list of uuids, `depends-on`. */
-function named(view: View, uuid: string): readonly string[] {
-  const node = `/vm/${uuid}/depends-on`;
-  return view.list(node).map((item) => view.read(`${node}/${item}`) ?? '');
+/** The VMs that the settings of a VM name: the uuids of `depends-on`. */
+export function namedDependencies(view: View, uuid: string): readonly string[] {
+  return listedUuids(vmSettings(view, uuid).text('depends-on'));
+}
+
+/**
+ * Looks whether a VM can have this value of `depends-on`. Throws ManagerError: NOT_FOUND for a VM that does not exist,
+ * BAD_VALUE for a circle, both by name. One that goes by way of a network is found at the start, when networks are known.
+ */
+export function assertCanDependOn(view: View, uuid: string, list: string): void {
+  const wanted = listedUuids(list);
+  for (const other of wanted) {
+    if (view.exists(`/vm/${other}`)) continue;
+    throw new ManagerError('NOT_FOUND', {
+      message: `The VM ${uuid} cannot depend on ${other}: there is no such VM`,
+      context: { uuid, other },
+    });
+  }
+  const follow = (at: string, way: readonly string[]): void => {
+    if (at === uuid) throw circle(uuid, [...way, at]);
+    // Another circle, which was there before, is not this one's.
+    if (way.includes(at)) return;
+    for (const next of namedDependencies(view, at)) follow(next, [...way, at]);
+  };
+  for (const other of wanted) follow(other, [uuid]);
+}
+
+function circle(uuid: string, way: readonly string[]): ManagerError {
+  return new ManagerError('BAD_VALUE', {
+    message: `The VM ${uuid} cannot depend on itself: ${way.join(' needs ')}`,
+    context: { uuid },
+  });
+}
+
+function listedUuids(list: string): readonly string[] {
+  return list
+    .split(';')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 function notDom0(uuid: string): string {

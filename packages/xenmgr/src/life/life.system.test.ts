@@ -50,7 +50,7 @@ describeBuilt('a VM', () => {
     await life.shutdown(A);
     expect([life.publicState(A), life.acpiState(A)]).toEqual(['stopped', 5]);
     await bench.until(() => statesOf(A).endsWith('stopped'));
-    expect(statesOf(A)).toBe('creating creating creating creating running stopping stopped');
+    expect(statesOf(A)).toBe('creating running stopping stopped');
     const after = new Map(await listTree(store, '/'));
     const added = [...after.keys()].filter((node) => !before.has(node));
     expect(added.sort()).toEqual(['/vm', `/vm/${A}`, `/vm/${A}/state`, ...OWN_FOLDERS]);

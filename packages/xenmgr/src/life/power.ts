@@ -1,6 +1,6 @@
 /** Reboot, sleep, hibernation, and images of a guest's memory. */
 import { ManagerError } from '../manager/manager-error.ts';
-import { recordOf, settingsOf, type LifeContext } from './context.ts';
+import { memoryImage, recordOf, settingsOf, type LifeContext } from './context.ts';
 import { startVm } from './start.ts';
 import { wake } from './stop.ts';
 import type { VmRecord } from './vm-record.ts';
@@ -105,9 +105,14 @@ export async function pauseVm(
   });
 }
 
-/** Writes the guest's memory to a file; the VM is `suspended` then. */
-export async function suspendToFile(life: LifeContext, uuid: string, file: string): Promise<void> {
+/** Writes the guest's memory to a file; the VM is `suspended` then. Rejects with BAD_VALUE for a file elsewhere. */
+export async function suspendToFile(
+  life: LifeContext,
+  uuid: string,
+  wanted: string,
+): Promise<void> {
   const record = recordOf(life, uuid);
+  const file = await memoryImage(life, wanted);
   await record.operations.run('suspend', async (signal) => {
     assertAlive(record);
     record.isStopWanted = true;
@@ -123,7 +128,7 @@ export async function suspendToFile(life: LifeContext, uuid: string, file: strin
 
 /** Starts the VM from such a file, which is kept. */
 export async function resumeFromFile(life: LifeContext, uuid: string, file: string): Promise<void> {
-  await startVm(life, uuid, { image: file });
+  await startVm(life, uuid, { image: await memoryImage(life, file) });
 }
 
 function assertAlive({ uuid, internal, isAlive }: VmRecord): void {

@@ -135,13 +135,20 @@ const hooks: Reaction = (life, record) => (event) => {
   }
 };
 
-const announced: Reaction = (life, record) => (event) => {
-  if (event.kind !== 'state' && event.kind !== 'acpi') return;
-  const { uuid } = record;
-  const internal = event.kind === 'state' ? event.internal : record.internal;
-  const acpi = event.kind === 'acpi' ? event.state : acpiStateOf(life, record);
-  life.announce.vmStateChanged(uuid, publicStateOf(internal), acpi);
-  life.announce.vmPropertiesChanged(uuid, ['state', 'acpi-state', 'domid']);
+/** Several states of the monitor are one to clients, who are told of it once. */
+const announced: Reaction = (life, record) => {
+  let told = '';
+  return (event) => {
+    if (event.kind !== 'state' && event.kind !== 'acpi') return;
+    const { uuid } = record;
+    const internal = event.kind === 'state' ? event.internal : record.internal;
+    const state = publicStateOf(internal);
+    const acpi = event.kind === 'acpi' ? event.state : acpiStateOf(life, record);
+    const now = `${state} ${acpi}`;
+    if (now !== told) life.announce.vmStateChanged(uuid, state, acpi);
+    told = now;
+    life.announce.vmPropertiesChanged(uuid, ['state', 'acpi-state', 'domid']);
+  };
 };
 
 const IN_ORDER: readonly Reaction[] = [

@@ -11,12 +11,14 @@ import { renderVmConfig } from '../vm-config/vm-config.ts';
 import {
   askPart,
   CHECK_TIMEOUT_MS,
+  memoryImage,
   PART_TIMEOUT_MS,
   recordOf,
   settingsOf,
   tellParts,
   type LifeContext,
 } from './context.ts';
+import { namedDependencies } from './dependencies.ts';
 import type { NamedStep } from './run-steps.ts';
 import { isBuilt, isComplete } from './states.ts';
 import type { VmRecord } from './vm-record.ts';
@@ -88,8 +90,12 @@ async function check({ life, uuid }: Start, signal: AbortSignal): Promise<void> 
 }
 
 async function startDependencies({ life, uuid }: Start, signal: AbortSignal): Promise<void> {
-  if (!settingsOf(life, uuid).flag('track-dependencies')) return;
+  const isTracked = settingsOf(life, uuid).flag('track-dependencies');
+  const named = namedDependencies(life.database.view(), uuid);
+  if (!isTracked && named.length === 0) return;
   for (const needed of await life.dependencies(uuid)) {
+    // What a named one needs in turn it starts itself.
+    if (!isTracked && !named.includes(needed)) continue;
     if (!life.records.has(needed)) throw missing(uuid, needed);
     if (!recordOf(life, needed).isAlive) await life.start(needed, { signal });
     if (!recordOf(life, needed).isAlive) throw missing(uuid, needed);
@@ -114,7 +120,7 @@ async function configure(start: Start, signal: AbortSignal): Promise<void> {
   await life.monitors.serve(uuid, text);
   const configured = settingsOf(life, uuid).text('start-from-suspend-image');
   const isThere = image === undefined && configured !== '' && (await exists(configured));
-  start.configuredImage = isThere ? configured : undefined;
+  start.configuredImage = isThere ? await memoryImage(life, configured) : undefined;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -10,6 +10,10 @@ export interface Places {
   readonly disks: string;
   /** The file system whose free space counts. */
   readonly storage: string;
+  /** Memory images of VMs: nothing else can be one. */
+  readonly memoryImages: string;
+  /** Where disks of VMs can be mounted. */
+  readonly mounts: string;
   /** Files for the OVF environment of VMs, one folder each. */
   readonly ovfFiles: string;
   /** Icons of VMs. */
@@ -32,6 +36,8 @@ export const SYSTEM_PLACES: Places = {
   templates: '/etc/xenmgr/templates',
   disks: '/storage/disks',
   storage: '/storage',
+  memoryImages: '/storage/memory',
+  mounts: '/storage/mounts',
   ovfFiles: '/storage/ovffiles',
   icons: '/usr/lib/xui',
   uiPlugins: '/usr/lib/xui/plugins',
@@ -49,6 +55,8 @@ export function placesBelow(folder: string, templates: string): Places {
     templates,
     disks: `${folder}/storage/disks`,
     storage: `${folder}/storage`,
+    memoryImages: `${folder}/storage/memory`,
+    mounts: `${folder}/storage/mounts`,
     ovfFiles: `${folder}/storage/ovffiles`,
     icons: `${folder}/icons`,
     uiPlugins: `${folder}/plugins`,

@@ -2,6 +2,14 @@
 import type { Logger } from '@xenops/core/daemon';
 import type { Clock } from '@xenops/core/host';
 
+/** A unit of systemd and the program that asks for it. */
+export interface MonitorUnit {
+  /** Such as `xenvm.service`. */
+  readonly name: string;
+  /** systemctl(1), by name or path. */
+  readonly systemctl: string;
+}
+
 export interface MonitorsOptions {
   /** Where the sockets of the monitor are: `control`, and `vm-UUID` for each VM. */
   readonly socketFolder: string;
@@ -9,6 +17,8 @@ export interface MonitorsOptions {
   readonly configFolder: string;
   /** The program that serves all VMs, and its words, such as `xenvm serve`. */
   readonly command: readonly string[];
+  /** The unit of systemd that it is; where there is one, it alone starts the program. */
+  readonly unit?: MonitorUnit;
   /** Its environment besides PATH and the folder of the sockets. */
   readonly env?: Readonly<Record<string, string>>;
   readonly log: Logger;

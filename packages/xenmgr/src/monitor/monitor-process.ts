@@ -1,9 +1,10 @@
-/** The process that serves all VMs. It is nobody's child: it goes on when we end, and is found again by its socket. */
+/** The process that serves all VMs: a unit of systemd or nobody's child. It goes on when we end, and is found again by its socket. */
 import { watch } from 'node:fs';
 import path from 'node:path';
 import { nodeHostServices } from '@xenops/core/host';
 import { withDeadline } from '@xenops/core/lifetime';
 import { ManagerError } from '../manager/manager-error.ts';
+import { runProgram } from '../manager/programs.ts';
 import type { MonitorConnection } from './connection.ts';
 import { START_TIMEOUT_MS, type MonitorsOptions } from './monitor-options.ts';
 
@@ -17,10 +18,11 @@ export async function startMonitor(
   connect: (signal: AbortSignal) => Promise<MonitorConnection | undefined>,
   signal: AbortSignal,
 ): Promise<MonitorConnection> {
-  const { command, socketFolder, configFolder, env = {}, clock } = options;
-  const [program = '', ...args] = command;
+  const { socketFolder, configFolder, env = {}, clock } = options;
+  const [program = '', ...args] = await startCommand(options, signal);
   const logPath = path.join(configFolder, 'monitor.log');
-  const what = `${program} to serve its sockets in ${socketFolder}`;
+  const words = [program, ...args].join(' ');
+  const what = `${words} to serve its sockets in ${socketFolder}`;
   try {
     const { exited } = await nodeHostServices.startProcess({
       path: program,
@@ -34,11 +36,27 @@ export async function startMonitor(
   } catch (cause) {
     const told = (await nodeHostServices.readLog(logPath)).trim().slice(-QUOTED_CHARACTERS_MAX);
     throw new ManagerError('MONITOR_FAILED', {
-      message: `The monitor of VMs, ${program}, does not start${told === '' ? '' : `: ${told}`}`,
+      message: `The monitor of VMs, ${words}, does not start${told === '' ? '' : `: ${told}`}`,
       context: { program },
       cause,
     });
   }
+}
+
+/**
+ * systemd starts a unit that failed again by itself. If we did so, too, there would be two monitors that fight over the
+ * VMs; asking systemd joins what it has begun.
+ */
+async function startCommand(
+  { command, unit }: MonitorsOptions,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (unit === undefined) return command;
+  const { name, systemctl } = unit;
+  const question = ['show', '--property=LoadState', '--value', name];
+  // Without systemd there is no unit either.
+  const loadState = await runProgram(systemctl, question, { signal }).catch(() => '');
+  return loadState.trim() === 'loaded' ? [systemctl, 'start', name] : command;
 }
 
 interface Start {

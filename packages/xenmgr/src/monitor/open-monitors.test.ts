@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, watch, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '@xenops/core/host';
@@ -217,6 +217,54 @@ describe('adoption', () => {
     await expect(monitors.adopt()).rejects.toMatchObject({
       code: 'MONITOR_FAILED',
       message: expect.stringContaining('/bin/false'),
+    });
+  });
+});
+
+describe('a monitor that is a unit of systemd', () => {
+  /** A monitor beside a systemctl that knows the unit or not; both write down that they were started, and go on when told. */
+  const withUnit = async (loadState: string): Promise<Monitors> => {
+    const script = (name: string, text: string): Promise<void> =>
+      writeFile(path.join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    const started = `mkfifo ${folder}/go; echo "\${0##*/} $*" > ${folder}/started; read -r _ < ${folder}/go`;
+    await script('systemctl', `if [ "$1" = show ]; then echo ${loadState}; else ${started}; fi`);
+    await script('xenvm', started);
+    return openMonitors({
+      socketFolder: folder,
+      configFolder: path.join(folder, 'config'),
+      command: [path.join(folder, 'xenvm'), 'serve'],
+      unit: { name: 'xenvm.service', systemctl: path.join(folder, 'systemctl') },
+      log: keptLog(log),
+      clock: systemClock,
+    });
+  };
+  /** What was run; the monitor serves from then on. */
+  const startedBy = async (unit: Monitors): Promise<string> => {
+    const changes = watch(folder);
+    const adopted = unit.adopt();
+    for await (const { filename } of changes) if (filename === 'started') break;
+    await fake.open();
+    await writeFile(path.join(folder, 'go'), '\n');
+    await adopted;
+    await unit[Symbol.asyncDispose]();
+    return (await readFile(path.join(folder, 'started'), 'utf8')).trim();
+  };
+
+  test('is started by systemd alone', async () => {
+    expect(await startedBy(await withUnit('loaded'))).toBe('systemctl start xenvm.service');
+  });
+
+  test('is started by the manager where the unit is not installed', async () => {
+    expect(await startedBy(await withUnit('not-found'))).toBe('xenvm serve');
+  });
+
+  test('is told of by name when systemd cannot start it', async () => {
+    await using unit = await withUnit('loaded');
+    const refusal = '[ "$1" = show ] && echo loaded || { echo "Job failed" >&2; exit 1; }';
+    await writeFile(path.join(folder, 'systemctl'), `#!/bin/sh\n${refusal}\n`);
+    await expect(unit.adopt()).rejects.toMatchObject({
+      code: 'MONITOR_FAILED',
+      message: expect.stringMatching(/systemctl start xenvm\.service, does not start: Job failed/),
     });
   });
 });

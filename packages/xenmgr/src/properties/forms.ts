@@ -9,6 +9,11 @@ export const OPTIONAL_UUID: Check = form(
   'empty or a uuid',
 );
 
+export const UUID_LIST: Check = form(
+  /^(|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}( *; *[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})*)$/,
+  'empty or uuids of VMs, in small letters, separated by ";"',
+);
+
 export const ABSOLUTE_OR_EMPTY: Check = form(
   /^(|\/(?!(.*\/)?\.\.(\/|$)).*)$/,
   'empty or an absolute path without ..',

@@ -1,10 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseIdl } from '@xenops/rpcgen';
+import { parseIdl, type Interface } from '@xenops/rpcgen';
 import { EMPTY_FOLDER } from '../db/tree.ts';
 import { Draft } from '../db/view.ts';
-import { PROPERTIES_OF, VM_PROPERTIES, VM_UNRESTRICTED_PROPERTIES } from './properties.ts';
+import {
+  findProperty,
+  PROPERTIES_OF,
+  VM_PROPERTIES,
+  VM_UNRESTRICTED_PROPERTIES,
+} from './properties.ts';
 import type { PropertyRow, StoredRow, StoredValue } from './property-row.ts';
 import { readStored, writeStored } from './stored-properties.ts';
 import { checkedValue } from './value-codec.ts';
@@ -17,15 +22,19 @@ interface Declared {
   readonly access: string;
 }
 
-/** The properties that the IDL declares, by interface. */
-function declaredProperties(): Record<string, readonly Declared[]> {
-  const interfaces = FILES.flatMap((file) => {
+/** The interfaces of the IDL. */
+function declaredInterfaces(): readonly Interface[] {
+  return FILES.flatMap((file) => {
     const path = fileURLToPath(new URL(`../../../../idl/${file}`, import.meta.url));
     const { document } = parseIdl({ file, text: readFileSync(path, 'utf8') });
     return document?.root.interfaces ?? [];
   });
+}
+
+/** The properties that the IDL declares, by interface. */
+function declaredProperties(): Record<string, readonly Declared[]> {
   return Object.fromEntries(
-    interfaces
+    declaredInterfaces()
       .filter(({ properties }) => properties.length > 0)
       .map(({ name, properties }) => [
         name,
@@ -59,8 +68,21 @@ describe('the tables', () => {
     expect(rows).toEqual(declaredProperties());
   });
 
-  test('have as many properties of a VM as the interfaces had', () => {
-    expect([VM_PROPERTIES.length, VM_UNRESTRICTED_PROPERTIES.length]).toEqual([145, 148]);
+  test('say of each property what the IDL says of it', () => {
+    const words = (text: string): string => text.replaceAll(/\s+/g, ' ');
+    const differing = declaredInterfaces().flatMap(({ name: owner, properties }) =>
+      properties
+        .filter(({ name, docs }) => {
+          const row = findProperty(PROPERTIES_OF[owner] ?? [], name);
+          return row === undefined || !words(docs).startsWith(words(row.doc));
+        })
+        .map(({ name }) => `${owner}.${name}`),
+    );
+    expect(differing).toEqual([]);
+  });
+
+  test('have as many properties of a VM as the interfaces had, and one more', () => {
+    expect([VM_PROPERTIES.length, VM_UNRESTRICTED_PROPERTIES.length]).toEqual([146, 149]);
   });
 
   test('say of each what it is, in sentences', () => {

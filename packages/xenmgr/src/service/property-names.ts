@@ -12,6 +12,7 @@ const FOLLOWING = new Map<string, readonly string[]>([
   ...VM_UNRESTRICTED_PROPERTIES.map(({ name }) => [name, followersOf(name)] as const),
   ['seamless-traffic', ['portica-enabled']],
   ['portica-installed', ['portica-enabled']],
+  ['depends-on', ['dependencies']],
 ]);
 
 function followersOf(name: string): readonly string[] {

@@ -7,6 +7,7 @@ import type { Logger } from '@xenops/core/daemon';
 import type { Host } from '@xenops/core/host';
 import type { Bus } from '@xenops/rpcgen/runtime';
 import { createLife, type LifeService } from '../life/create-life.ts';
+import type { MonitorUnit } from '../monitor/monitor-options.ts';
 import { openMonitors } from '../monitor/open-monitors.ts';
 import { Locks } from '../concurrency/locks.ts';
 import { CallerAccess, type AccessRule } from '../db/access.ts';
@@ -60,6 +61,8 @@ export interface ManagerOptions {
   /** Who may call it. */
   readonly accessRule: AccessRule;
   readonly monitorCommand: readonly string[];
+  /** The unit of systemd that the monitor is, where it may be one. */
+  readonly monitorUnit?: MonitorUnit;
   readonly monitorEnv: Readonly<Record<string, string>>;
   readonly monitorSocketFolder: string;
   /** Whether the VMs that serve the host itself are made from their templates. */
@@ -103,6 +106,7 @@ async function start(options: ManagerOptions, undo: CleanupStack): Promise<Runni
     configFolder: places.run,
     command: options.monitorCommand,
     env: options.monitorEnv,
+    ...(options.monitorUnit === undefined ? {} : { unit: options.monitorUnit }),
     log,
     clock: host.services.clock,
   });

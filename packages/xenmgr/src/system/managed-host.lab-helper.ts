@@ -1,11 +1,16 @@
 /** The Dom0 of a lab with the manager and its monitor as services of systemd: real Xen, as an administrator has it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildTestguest } from 'testguest';
 import { startLab, type Lab } from 'xenlab';
+import { writeHvmDisk } from './hvm-disk.lab-helper.ts';
 
 /** Longest wait for one command under emulation. */
 const EXEC_TIMEOUT_MS = 240_000;
 const FOLDER = '/var/tmp/xenmgr';
+/** A fully virtual guest boots from it: hvmloader, SeaBIOS, boot sector. */
+const HVM_DISK = `${FOLDER}/hvm.img`;
 const PACKAGES = '/opt/xenops/packages';
 
 /** The files of both packages where the guide has them. */
@@ -72,10 +77,25 @@ const PLAYED_SYSTEMCTL = `#!/bin/sh
 export interface LabVm {
   readonly uuid: string;
   readonly name: string;
-  readonly kind: 'pv' | 'pvh' | 'debian';
+  readonly kind: 'pv' | 'pvh' | 'hvm';
   readonly startPriority: number;
   readonly stopPriority: number;
   readonly needs?: string;
+}
+
+/** What the test guest needs to boot as one kind or another, below `config` in the database. */
+function guestSettings(kind: LabVm['kind'], kernel: string): object {
+  // The emulated processor does not tell Xen the length of an intercepted RDTSCP.
+  const processor = { 'extra-xenvm': ['tsc-mode=native'] };
+  if (kind === 'pv') return { 'virt-type': 'pv', memory: '16', kernel };
+  if (kind === 'pvh') return { 'virt-type': 'pvh', memory: '16', kernel, ...processor };
+  const disk = { path: HVM_DISK, type: 'file', mode: 'w', device: 'hda', devtype: 'disk' };
+  return {
+    // A graphics card has a BIOS of its own, which takes minutes under emulation.
+    ...{ 'virt-type': 'hvm', memory: '64', display: 'nogfx', 'qemu-dm-timeout': '120' },
+    ...processor,
+    disk: { 0: disk },
+  };
 }
 
 export class ManagedHost implements AsyncDisposable {
@@ -93,7 +113,7 @@ export class ManagedHost implements AsyncDisposable {
     const xenstored = process.env['XENLAB_XENSTORED'] === 'xenstored' ? 'xenstored' : 'oxenstored';
     const [lab, image] = await Promise.all([startLab({ release, xenstored }), buildTestguest()]);
     await lab.pushWorkspace();
-    await lab.push([image], { to: FOLDER });
+    await pushGuests(lab, image);
     return new ManagedHost(lab, path.posix.join(FOLDER, path.basename(image)));
   }
 
@@ -130,26 +150,15 @@ export class ManagedHost implements AsyncDisposable {
   /** Creates a VM that starts with the host. */
   async create(vm: LabVm): Promise<void> {
     const { uuid, name, needs, kind } = vm;
-    const { vmlinux, initrd } = this.#lab.guest;
-    const guest =
-      kind === 'debian'
-        ? { kernel: vmlinux, initrd, memory: '192' }
-        : { kernel: this.#kernel, memory: '16' };
-    // The emulated processor does not tell Xen the length of an intercepted RDTSCP.
-    const pvh = { 'virt-type': 'pvh', 'extra-xenvm': ['tsc-mode=native'] };
     const settings = {
       ...{ uuid, name, slot: '0', start_on_boot: 'true' },
       start_on_boot_priority: String(vm.startPriority),
       'shutdown-priority': String(vm.stopPriority),
-      ...(needs === undefined ? {} : { 'track-dependencies': 'true', 'depends-on': [needs] }),
-      config: {
-        cmdline: 'console=hvc0',
-        ...guest,
-        ...(kind === 'pv' ? { 'virt-type': 'pv' } : pvh),
-      },
+      config: guestSettings(kind, this.#kernel),
     };
     const words = ['create-vm-with-template-and-json', 'new-vm-empty', JSON.stringify(settings)];
     await this.sh('xec "$@"', ...words);
+    if (needs !== undefined) await this.sh('xec-vm -n "$1" set depends-on "$2"', name, needs);
   }
 
   /** Has the manager start as after a boot of the host, without waiting for it. */
@@ -201,5 +210,17 @@ export class ManagedHost implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lab[Symbol.asyncDispose]();
+  }
+}
+
+/** The test guest as a kernel, and as the disk of a fully virtual guest. */
+async function pushGuests(lab: Lab, image: string): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'xenmgr-lab-'));
+  try {
+    const disk = path.join(folder, path.basename(HVM_DISK));
+    await writeHvmDisk(image, disk);
+    await lab.push([image, disk], { to: FOLDER });
+  } finally {
+    await rm(folder, { recursive: true });
   }
 }

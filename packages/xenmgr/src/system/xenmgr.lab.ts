@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ManagedHost, type LabVm } from './managed-host.lab-helper.ts';
 
-/** A host whose VMs start with it and stop with it, on real Xen: what happens to the manager happens to no guest. */
+/** A host whose VMs, one of each kind, start with it and stop with it, on real Xen: what happens to the manager happens to no guest. */
 const TEST_TIMEOUT_MS = 900_000;
 const STORAGE = 'aaaaaaaa-0000-4000-8000-000000000001';
 const DESKTOP = 'aaaaaaaa-0000-4000-8000-000000000002';
@@ -15,7 +15,7 @@ const VMS: readonly LabVm[] = [
     ...{ uuid: DESKTOP, name: 'desktop', kind: 'pvh', startPriority: 5, stopPriority: 10 },
     needs: STORAGE,
   },
-  { uuid: SERVER, name: 'server', kind: 'debian', startPriority: 9, stopPriority: 5 },
+  { uuid: SERVER, name: 'server', kind: 'hvm', startPriority: 9, stopPriority: 5 },
 ];
 
 let host: ManagedHost;

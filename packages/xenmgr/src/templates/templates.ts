@@ -87,15 +87,18 @@ export function parseTemplate(name: string, text: string): Template {
 export function parseJsonObject(what: string, text: string): JsonObject {
   let value: JsonValue | undefined;
   let cause: unknown;
+  // Where the text is wrong: a caller on the bus gets the message alone.
+  let why = '';
   try {
     // Every value that JSON.parse gives is of this type.
     value = JSON.parse(text) as JsonValue;
   } catch (error) {
     cause = error;
+    why = error instanceof Error ? `: ${error.message}` : '';
   }
   if (isJsonObject(value)) return value;
   throw new ConfigError('CONFIG_BAD_VALUE', {
-    message: `The text of ${what} is no JSON object`,
+    message: `The text of ${what} is no JSON object${why}`,
     cause,
   });
 }

@@ -63,7 +63,6 @@ describe('a configuration', () => {
       'startup=poweroff',
       'extra-local-watch=power-state',
       'on_restart=preserve',
-      'qemu-dm-path=/opt/xensource/libexec/qemu-dm-wrapper',
       'qemu-dm-timeout=30',
       'xci-cpuid-signature=false',
       'hvm=true',
@@ -205,6 +204,15 @@ describe('what cannot stand in a configuration is refused by the name of its lin
 test('addresses are those that the monitor derives', () => {
   expect(generatedMac(0, '00000000-0000-0000-0000-000000000002')).toBe('fe:e6:f3:ea:c3:ce');
   expect(generatedMac(1, UUID)).toBe('d2:de:3e:42:ff:83');
+});
+
+test('a VM without graphics has neither a display nor a card, in words that the monitor knows', () => {
+  const text = render(database({ 'config/virt-type': 'hvm', 'config/display': 'nogfx' }));
+  expect([linesOf('display', text), linesOf('video-card', text)]).toEqual([
+    ['display=none'],
+    ['video-card=none'],
+  ]);
+  expect(text).not.toContain('std-vga');
 });
 
 /** What to change beside a property for it to matter. */

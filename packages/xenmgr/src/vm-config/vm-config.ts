@@ -8,12 +8,10 @@ import { VM_UNRESTRICTED_PROPERTIES } from '../properties/properties.ts';
 import { line, renderLines, type ConfigLine } from './config-text.ts';
 import { cdDriveLines, diskLines, nicLines, pciLine } from './device-lines.ts';
 import type { BootFacts } from './facts.ts';
-import { vmSettings, type Settings } from './vm-settings.ts';
+import { isServiceVm, vmSettings, type Settings } from './vm-settings.ts';
 
 /** Video memory of a fully virtual VM that does not say. */
 const VIDEO_MIB = 16;
-/** The types of a user's VM; any other is a service VM. */
-const USER_TYPES: readonly string[] = ['svm', 'pvm'];
 
 /** The text of the configuration. Throws CONFIG_BAD_VALUE with the key of a value that cannot stand in it. */
 export function renderVmConfig(view: View, uuid: string, facts: BootFacts): string {
@@ -44,7 +42,6 @@ function identityLines(vm: Settings, uuid: string, facts: BootFacts): readonly C
     line('startup', 'poweroff'),
     line('extra-local-watch', 'power-state'),
     line('on_restart', 'preserve'),
-    line('qemu-dm-path', vm.text('qemu-dm-path')),
     line('qemu-dm-timeout', vm.number('qemu-dm-timeout')),
     line('xci-cpuid-signature', vm.flag('xci-cpuid-signature')),
     ...when(vm.flag('oem-acpi-features'), line('oem-features', 1)),
@@ -58,7 +55,7 @@ function identityLines(vm: Settings, uuid: string, facts: BootFacts): readonly C
 /** Service VMs are known by name in Dom0; the name of a domain has neither blanks nor slashes. */
 function nameLines(vm: Settings): readonly ConfigLine[] {
   const name = vm.text('name').replaceAll(/[\s/]+/g, '-');
-  return when(!USER_TYPES.includes(vm.text('type')) && name !== '', line('name', name));
+  return when(isServiceVm(vm) && name !== '', line('name', name));
 }
 
 function typeLines(vm: Settings, facts: BootFacts): readonly ConfigLine[] {
@@ -73,6 +70,7 @@ function typeLines(vm: Settings, facts: BootFacts): readonly ConfigLine[] {
 function deviceModelLines(view: View, vm: Settings, facts: BootFacts): readonly ConfigLine[] {
   const extra = vm.text('extra-hvm').split(';');
   return [
+    ...displayLines(vm),
     ...(isHvm(vm) ? graphicsLines(vm) : []),
     ...extra.filter((item) => item !== '').map((item) => line('extra-hvm', item)),
     ...whenStored(vm, 'time-offset', 'time-offset'),
@@ -83,6 +81,11 @@ function deviceModelLines(view: View, vm: Settings, facts: BootFacts): readonly 
 
 function isHvm(vm: Settings): boolean {
   return vm.text('virt-type') === 'hvm';
+}
+
+function displayLines(vm: Settings): readonly ConfigLine[] {
+  if (vm.text('display') !== 'nogfx') return whenStored(vm, 'display', 'display');
+  return [line('display', 'none'), line('video-card', 'none')];
 }
 
 function graphicsLines(vm: Settings): readonly ConfigLine[] {

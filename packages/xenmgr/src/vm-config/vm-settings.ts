@@ -10,6 +10,9 @@ import {
 import type { PropertyRow, StoredRow, StoredValue } from '../properties/property-row.ts';
 import { findStored, readStored, type StoredObject } from '../properties/stored-properties.ts';
 
+/** The types of a user's VM. */
+const USER_TYPES: readonly string[] = ['svm', 'pvm'];
+
 /** The values of one object: a VM, a disk, a NIC. */
 export class Settings {
   readonly #view: View;
@@ -58,6 +61,11 @@ export interface NumberedSettings {
 /** The settings of a VM. */
 export function vmSettings(view: View, uuid: string): Settings {
   return new Settings(view, { base: `/vm/${uuid}`, rows: VM_UNRESTRICTED_PROPERTIES });
+}
+
+/** Whether these are the settings of a VM that works for others: any but a user's. */
+export function isServiceVm(vm: Settings): boolean {
+  return !USER_TYPES.includes(vm.text('type'));
 }
 
 /** The disks of a VM, by number. */

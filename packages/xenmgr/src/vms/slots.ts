@@ -1,12 +1,12 @@
 /** Keyboard slots: 1 to 9, of user VMs only. */
 import type { Draft, View } from '../db/view.ts';
-import { vmSettings } from '../vm-config/vm-settings.ts';
+import { isServiceVm, vmSettings } from '../vm-config/vm-settings.ts';
 
 const SLOTS = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /** Whether a VM is a user's, not a service VM. */
 export function isUserVm(view: View, uuid: string): boolean {
-  return ['svm', 'pvm'].includes(vmSettings(view, uuid).text('type'));
+  return !isServiceVm(vmSettings(view, uuid));
 }
 
 /** Uuids of all VMs. */

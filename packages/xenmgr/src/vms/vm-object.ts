@@ -14,6 +14,7 @@ import {
   networkRules,
 } from '../firewall/stored-rules.ts';
 import type { Draft } from '../db/view.ts';
+import { assertCanDependOn } from '../life/dependencies.ts';
 import type { Manager } from '../manager/manager.ts';
 import { addNic } from '../nics/nics.ts';
 import type { Served } from '../objects/object-set.ts';
@@ -151,6 +152,9 @@ function setEffects({ life, peers, log }: Manager): Readonly<Record<string, SetE
           log.child({ vm: uuid }).log('warn', 'The input daemon does not know the new slot', error);
         });
       },
+    },
+    'depends-on': {
+      with: (draft, uuid, list: string) => assertCanDependOn(draft, uuid, list),
     },
     'native-experience': {
       // One VM has the machine for itself.

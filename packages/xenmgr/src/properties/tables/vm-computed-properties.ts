@@ -28,7 +28,7 @@ export const VM_COMPUTED_ENTRIES: readonly ComputedEntry[] = [
   {
     name: 'dependencies',
     type: 'ao',
-    source: 'computed: backends of all NICs, transitive',
+    source: 'computed: back-ends of all NICs and depends-on, transitive',
     effect: 'read-only',
     doc: 'Object paths of the VMs that must run before this one, in the order in which to start them. Fails when the dependencies are circular.',
   },

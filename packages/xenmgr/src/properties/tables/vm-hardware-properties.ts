@@ -88,13 +88,13 @@ export const VM_HARDWARE_ENTRIES: readonly StoredEntry[] = [
     type: 's',
     key: 'config/display',
     default: '',
-    xenvm: 'display',
+    partOf: 'display',
     check: form(
       /^(|none|nogfx|sdl|intel|vnc(:[a-z0-9=,-]*)?)$/,
       'empty, none, nogfx, sdl, intel, or vnc with options',
     ),
     effect: 'next-boot',
-    doc: 'Display of the guest: none, sdl, intel, or vnc: with options (use-port-unused, keymap=, port=).',
+    doc: 'Display of the guest: none, nogfx (no graphics card either), sdl, intel, or vnc: with options (use-port-unused, keymap=, port=).',
   },
   {
     name: 'extra-hvm',
@@ -298,9 +298,9 @@ export const VM_HARDWARE_ENTRIES: readonly StoredEntry[] = [
     key: 'config/qemu-dm-path',
     default: '/opt/xensource/libexec/qemu-dm-wrapper',
     check: ABSOLUTE_OR_EMPTY,
-    partOf: 'qemu-dm-path',
+    xenvm: 'qemu-dm-path',
     effect: 'next-boot',
-    doc: 'Program of the device model.',
+    doc: 'Program of the device model. Unless one is stored it is that of the Xen of this host; the default is what clients have always read.',
   },
   {
     name: 'qemu-dm-timeout',

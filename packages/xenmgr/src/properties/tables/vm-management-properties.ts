@@ -1,5 +1,5 @@
 /** How a VM is shown, started, stopped and looked after; keys below `/vm/UUID`. */
-import { ABSOLUTE_OR_EMPTY, RELATIVE_PATH } from '../forms.ts';
+import { ABSOLUTE_OR_EMPTY, RELATIVE_PATH, UUID_LIST } from '../forms.ts';
 import { choice, form, range, type StoredEntry } from '../property-row.ts';
 
 export const VM_MANAGEMENT_ENTRIES: readonly StoredEntry[] = [
@@ -67,6 +67,16 @@ export const VM_MANAGEMENT_ENTRIES: readonly StoredEntry[] = [
     check: form(/^[A-Za-z0-9_-]{0,64}$/, 'letters, digits, _ and -'),
     effect: 'now',
     doc: 'Hash of the user whose key directory is needed. Until it is mounted the state of the VM is locked and it is not started automatically. Empty for none.',
+  },
+  {
+    name: 'depends-on',
+    type: 's',
+    key: 'depends-on',
+    default: '',
+    encoding: 'list',
+    check: UUID_LIST,
+    effect: 'next-boot',
+    doc: 'Not of the old service. Uuids, separated by ";", of the VMs that are started before this one, and stopped after it by the host, besides the back-ends of its networks. Setting it fails for a VM that does not exist and for a circle. Empty for none.',
   },
   {
     name: 'description',
@@ -450,7 +460,7 @@ export const VM_MANAGEMENT_ENTRIES: readonly StoredEntry[] = [
     default: '',
     check: ABSOLUTE_OR_EMPTY,
     effect: 'next-boot',
-    doc: 'Path of a memory image to boot from, when the file exists; it is kept.',
+    doc: 'Path of a memory image to boot from, when the file exists; it is kept. Below /storage/memory.',
   },
   {
     name: 'start-on-boot',
@@ -501,7 +511,7 @@ export const VM_MANAGEMENT_ENTRIES: readonly StoredEntry[] = [
     key: 'track-dependencies',
     default: false,
     effect: 'next-boot',
-    doc: 'Start the network back-ends first. When one does not come up the VM is not started.',
+    doc: 'Start the network back-ends first, as those of depends-on always are. When one does not come up the VM is not started.',
   },
   {
     name: 'type',
