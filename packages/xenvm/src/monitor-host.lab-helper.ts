@@ -213,10 +213,15 @@ export class MonitorHost implements AsyncDisposable {
     await this.sh('xenstore-write "$1" "$2"', node, request);
   }
 
+  /** Waits until a line of a file, from this number on, matches; it may be written yet. */
+  async waitForLine(file: string, from: number, pattern: string): Promise<void> {
+    await this.sh(WAIT_FOR_LINE, file, String(from), pattern);
+  }
+
   /** Waits until the listener has heard a line that matches, after those that were waited for. */
   async hears(pattern: string): Promise<void> {
     const from = this.#toldCount + 1;
-    await this.sh(WAIT_FOR_LINE, `${FOLDER}/told`, String(from), pattern);
+    await this.waitForLine(`${FOLDER}/told`, from, pattern);
     const found = await this.sh(
       'tail -n "+$2" "$1" | grep -n -m 1 -E "$3" | cut -d: -f1',
       ...[`${FOLDER}/told`, String(from), pattern],

@@ -245,33 +245,3 @@ describe('killed with -9 inside a step, the next monitor finds the truth, and no
     2 * TEST_TIMEOUT_MS,
   );
 });
-
-test(
-  'an HVM guest has its device model through start, pause, image and stop',
-  async () => {
-    const { vmlinuz, initrd } = host.lab.guest;
-    await host.write([
-      ...['type=hvm', 'memory=256', 'vcpus=1', 'pae=true', 'acpi=true', 'apic=true'],
-      ...['tsc-mode=native', 'video-card=none', 'display=none', 'serial=none'],
-      ...['-kernel', vmlinuz, '-initrd', initrd, '-append', 'console=hvc0'].map(
-        (word) => `device-model-arg=${word}`,
-      ),
-    ]);
-    await host.startMonitor();
-    await host.json('start');
-    const up = async (): Promise<void> => {
-      const tty = `/local/domain/${await host.domid()}/console/tty`;
-      await host.sh('grep -q -m 1 GUEST-UP < "$(xenstore-read "$1")"', tty);
-    };
-    await up();
-    await host.json('pause');
-    await host.json('unpause');
-    await host.json('suspend', { file: image() });
-    await host.json('restore', { file: image() });
-    expect(await host.json('get-status')).toBe('running');
-    await host.json('halt');
-    expect(await xlState()).toBeUndefined();
-    await host.quit();
-  },
-  2 * TEST_TIMEOUT_MS,
-);

@@ -1,11 +1,11 @@
 /** The table of keys: the one place that names them. Parser, `get` and `set`, help and schema are derived from it. */
 import { ConfigError } from '@xenops/core/errors';
+import { nearestWords } from '@xenops/core/nearest';
 import type { ConfigKey, KeyTable } from './config-key.ts';
 import { DEVICE_KEYS } from './keys/device-keys.ts';
 import { HARDWARE_KEYS } from './keys/hardware-keys.ts';
 import { MODEL_KEYS } from './keys/model-keys.ts';
 import { MONITOR_KEYS } from './keys/monitor-keys.ts';
-import { findNearest } from './nearest.ts';
 import { quoted } from './value-type.ts';
 import type { ConfigField, VmConfig } from './vm-config.ts';
 
@@ -49,7 +49,7 @@ export const KEY_NAMES: readonly string[] = [...BY_NAME.keys()];
 export function getKeyRow(name: string): KeyRow {
   const row = findKeyRow(name);
   if (row !== undefined) return row;
-  const meant = findNearest(name, KEY_NAMES);
+  const [meant] = nearestWords(name, KEY_NAMES);
   throw new ConfigError('CONFIG_BAD_VALUE', {
     message: `No key has the name ${quoted(name)}${meant === undefined ? '' : `; was ${meant} meant?`}`,
     context: { field: name.slice(0, 64) },

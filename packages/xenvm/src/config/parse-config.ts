@@ -4,9 +4,9 @@
  * place, and all told at once; a line that is wrong has no effect.
  */
 import { ConfigError } from '@xenops/core/errors';
+import { nearestWords } from '@xenops/core/nearest';
 import { checkConfig } from './check-config.ts';
 import { defaultConfig, findKeyRow, KEY_NAMES, type KeyRow } from './config-keys.ts';
-import { findNearest } from './nearest.ts';
 import { problem, WHOLE_FILE, type ConfigProblem, type Position } from './problem.ts';
 import { offsetOf, quoted } from './value-type.ts';
 import type { ConfigField, VmConfig } from './vm-config.ts';
@@ -108,7 +108,7 @@ function firstWord(text: string): string {
 }
 
 function unknownKey({ key, keyAt }: KeyLine): ConfigProblem {
-  const meant = findNearest(key, KEY_NAMES);
+  const [meant] = nearestWords(key, KEY_NAMES);
   return problem('unknown-key', keyAt, {
     key: key.length > 64 ? quoted(key) : key,
     message: `There is no such key${meant === undefined ? '' : `; was ${meant} meant?`}`,

@@ -29,6 +29,7 @@ import {
   waitForShutdown,
   type DomainEnd,
 } from '@xenops/core/domain';
+import { moveVif } from '@xenops/core/netman';
 import { setMemoryTarget } from '@xenops/core/balloon';
 import { ConfigError, hasCode } from '@xenops/core/errors';
 import { type Clock, type Host } from '@xenops/core/host';
@@ -40,7 +41,6 @@ import { VmError } from '../life/vm-error.ts';
 import type { DomainSpec } from './domain-spec.ts';
 import { followNode } from './follow-node.ts';
 import { changeMedium } from './host-media.ts';
-import { moveNic } from './host-nics.ts';
 import { givePci, takePci } from './host-pci.ts';
 import { describePeripherals, isServedByModel } from './host-peripherals.ts';
 import { grantHardware, placeVcpus, setPlatform } from './host-platform.ts';
@@ -304,8 +304,13 @@ export class CoreHost implements VmHost {
     await updateXlFile(this.#host, domid);
   }
 
-  moveNic(domid: Domid, before: VifConfig, after: VifConfig): Promise<boolean> {
-    return moveNic(this.#host, domid, before, after);
+  async moveNic(
+    domid: Domid,
+    { devid, network }: VifConfig,
+    { signal, timeoutMs }: HostCall,
+  ): Promise<void> {
+    await moveVif(this.#host, { domid, devid }, network, { signal, timeoutMs });
+    await updateXlFile(this.#host, domid);
   }
 
   async attachPci(domid: Domid, devices: readonly PciSpec[], call: HostCall): Promise<void> {

@@ -162,3 +162,23 @@ describe.each(OPERATIONS)('$name', (operation) => {
     });
   });
 });
+
+test.each(OPERATIONS.filter(({ name }) => name === 'start' || name === 'restore'))(
+  'a guest that runs is kept when anything fails after its $name',
+  async ({ before, plan }) => {
+    const straight = new FakeSide(await prepared(before));
+    await (await monitor(straight)).runPlan(plan, uncalled());
+    const unpaused = straight.log.indexOf('unpause');
+    expect(unpaused).toBeGreaterThan(0);
+    for (let call = unpaused + 1; call < straight.log.length; call += 1) {
+      const world = await prepared(before);
+      const vm = await monitor(new FakeSide(world, { kind: 'fail', call, isDone: false }));
+      await vm.runPlan(plan, uncalled()).catch(() => undefined);
+      await vm.queue.idle();
+      expect([world.domains.size, vm.state]).toEqual([1, 'running']);
+      expect(world.records.get(UUID)?.underway).toBeUndefined();
+      // The next monitor finds it too.
+      expect((await monitor(new FakeSide(world))).state).toBe('running');
+    }
+  },
+);

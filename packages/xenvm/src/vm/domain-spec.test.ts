@@ -85,4 +85,6 @@ test('what Xen fixes at the creation is said where it is not its own choice', ()
 test('keys without effect are known for the log', () => {
   const { config } = parseConfig(`${HVM}sound=ac97\nsmbios-pt=true`);
   expect(ignoredKeys(config)).toEqual(['smbios-pt', 'sound']);
+  const usual = parseConfig(`${HVM}vcpus=2\ncores-per-socket=2\npower-management=2`).config;
+  expect(ignoredKeys(usual)).toEqual([]);
 });

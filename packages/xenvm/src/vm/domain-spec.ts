@@ -38,6 +38,8 @@ const BRIDGE_DEFAULT = 'xenbr0';
 const VIRIDIAN_FEATURES = 0b110_0101n;
 /** The card that core's device model shows. */
 const EMULATED_CARD = 'rtl8139';
+/** `power-management` of a guest that is to see the battery of the host. */
+const BATTERY_PASSED_ON = 1;
 /** A VNC port below is a display number. */
 const VNC_PORT_FIRST = 5900;
 
@@ -96,12 +98,14 @@ export function ignoredKeys(config: VmConfig): readonly string[] {
     'smbios-pt': config.smbiosPassThrough,
     'acpi-pt': config.acpiPassThrough,
     'smbios-oem-types-pt': config.smbiosOemTypes.length > 0,
-    'cores-per-socket': config.coresPerSocket !== undefined,
+    // Without it the processors are the cores of one socket.
+    'cores-per-socket': (config.coresPerSocket ?? config.vcpus) !== config.vcpus,
     sound: config.sound !== undefined,
     'nic (model)': config.nics.some(({ model }) => model !== '' && model !== EMULATED_CARD),
     'extra-hvm': config.extraHvm.length > 0,
     'cdrom-pt': config.cdromPassThrough !== undefined,
-    'power-management': config.powerManagement !== 0,
+    // No battery is passed on, which is what the other values ask for.
+    'power-management': config.powerManagement === BATTERY_PASSED_ON,
     'oem-features': config.oemFeatures !== 0,
     'inject-sci': config.injectSci !== 0,
     'diskinfo-pt': config.diskInfoPassThrough,

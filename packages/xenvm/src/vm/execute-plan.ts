@@ -22,13 +22,17 @@ const GRACE_MS = 5000;
 /** How long a step that was called off gets to end. */
 const ENDING_TIMEOUT_MS = 120_000;
 
-/** Runs the steps from `first` on. Rejects with the error of the step that failed; DOMAIN_LEFTOVERS when not all could be undone. */
+/**
+ * Runs the steps from `first` on. Rejects with the error of the step that failed; DOMAIN_LEFTOVERS when not all could be undone. What came before a
+ * step that a killed monitor's successor would finish stays once that step is done: a guest that runs is not taken away because a note of it failed.
+ */
 export async function executePlan(
   plan: Plan,
   driver: PlanDriver,
   { signal, first = 0 }: { readonly signal: AbortSignal; readonly first?: number },
 ): Promise<void> {
-  const begun: Step[] = plan.steps.slice(0, first);
+  const done = plan.steps.slice(0, first);
+  let begun = done.slice(done.findLastIndex(isCommitted) + 1);
   try {
     for (const [index, step] of plan.steps.entries()) {
       if (index < first) continue;
@@ -37,6 +41,7 @@ export async function executePlan(
       if (step.before !== undefined) driver.happened(step.before);
       await driver.mark(index, 'begun');
       await bounded(plan, step, driver, signal);
+      if (isCommitted(step)) begun = [];
       if (step.after !== undefined) driver.happened(step.after);
       await driver.mark(index, 'done');
     }
@@ -45,6 +50,9 @@ export async function executePlan(
     throw error;
   }
 }
+
+/** Whether there is no way back once it is done. */
+const isCommitted = ({ recovery }: Step): boolean => recovery === 'finish';
 
 /** A step within its deadline; when that passes, its own end is waited for, so that undoing does not meet it at work. */
 async function bounded(

@@ -163,7 +163,7 @@ export class FakeSide {
         at('give back', () => {
           if (world.session === 'live') world.session = isKept ? 'kept' : 'none';
         }),
-      moveNic: () => Promise.resolve(true),
+      moveNic: nothing,
       attachPci: nothing,
       detachPci: nothing,
       requestPower: nothing,

@@ -41,12 +41,11 @@ export async function switchNetwork(
   const before = findNic(vm, devid);
   const after = { ...before, ...change };
   if (isAlive(vm)) {
-    const isHvm = vm.spec().domain.build.kind === 'hvm';
-    const call = hostCall(vm, 'devices', operation);
-    const [from, to] = [vifConfig(before, isHvm), vifConfig(after, isHvm)];
-    if (!(await vm.host.moveNic(vm.getDomid(), from, to, call))) {
-      await replug(vm, before, after, operation);
-    }
+    if (before.backendDomid === 0) {
+      const isHvm = vm.spec().domain.build.kind === 'hvm';
+      const call = hostCall(vm, 'devices', operation);
+      await vm.host.moveNic(vm.getDomid(), vifConfig(after, isHvm), call);
+    } else await replug(vm, before, after, operation);
   }
   await changeNic(vm, devid, (nic) => ({ ...nic, ...change }));
 }

@@ -17,11 +17,14 @@ import { planRestore, planStart } from './plan.ts';
 import { readConfigFile } from './config-file.ts';
 import { TASK_HANDLERS, type TaskHandlers, type TaskSurroundings } from './task-handlers.ts';
 import { takeTurns, Turns } from './take-turns.ts';
-import { Vm } from './vm.ts';
+import { Vm, type VmParts } from './vm.ts';
 import { XenstoreVmStore } from './xenstore-vm-store.ts';
 
-/** Follows the events of the host; disposing ends that and leaves the host open. */
-export async function openVmProvider(host: Host): Promise<VmProvider> {
+/** Follows the events of the host; disposing ends that and leaves the host open. `onPlanEnd`: an operation of any VM has ended. */
+export async function openVmProvider(
+  host: Host,
+  { onPlanEnd }: Pick<VmParts, 'onPlanEnd'> = {},
+): Promise<VmProvider> {
   const vms = new Map<VmUuid, Vm>();
   // Events name the domain; which VM that is, and what became of it, is looked up when its turn comes.
   const changes = await HostChanges.open(host, {
@@ -35,7 +38,7 @@ export async function openVmProvider(host: Host): Promise<VmProvider> {
         logger.log('error', 'The events of the host broke off; they are asked for again', error);
     },
   });
-  return new CoreVmProvider(host, vms, changes);
+  return new CoreVmProvider(host, vms, changes, onPlanEnd);
 }
 
 class CoreVmProvider implements VmProvider {
@@ -43,11 +46,18 @@ class CoreVmProvider implements VmProvider {
   readonly #vms: Map<VmUuid, Vm>;
   readonly #changes: HostChanges;
   readonly #turns: Turns;
+  readonly #onPlanEnd: VmParts['onPlanEnd'];
 
-  constructor(host: Host, vms: Map<VmUuid, Vm>, changes: HostChanges) {
+  constructor(
+    host: Host,
+    vms: Map<VmUuid, Vm>,
+    changes: HostChanges,
+    onPlanEnd: VmParts['onPlanEnd'],
+  ) {
     this.#host = host;
     this.#vms = vms;
     this.#changes = changes;
+    this.#onPlanEnd = onPlanEnd;
     this.#turns = new Turns(host.services.clock);
   }
 
@@ -79,6 +89,7 @@ class CoreVmProvider implements VmProvider {
         notifier: options.notifier,
         logger: options.logger,
         rereadConfig: () => rereadQuietly(options),
+        onPlanEnd: this.#onPlanEnd,
       },
       config,
     );

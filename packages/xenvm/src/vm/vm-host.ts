@@ -105,8 +105,8 @@ export interface VmHost {
     device: { readonly kind: 'vbd' | 'vif'; readonly devid: number; readonly isForced: boolean },
     call: HostCall,
   ): Promise<void>;
-  /** Moves an interface to another bridge without the guest noticing; false when it must be plugged in anew for that. */
-  moveNic(domid: Domid, before: VifConfig, after: VifConfig, call: HostCall): Promise<boolean>;
+  /** Moves an interface that Dom0 serves to the network it has here, without the guest noticing. It is on its old one when that fails. */
+  moveNic(domid: Domid, after: VifConfig, call: HostCall): Promise<void>;
   /** PCI devices, all or none; taken from their drivers first where that is said. */
   attachPci(domid: Domid, devices: readonly PciSpec[], call: HostCall): Promise<void>;
   detachPci(

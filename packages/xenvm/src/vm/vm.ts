@@ -32,6 +32,8 @@ export interface VmParts extends FactsParts, ConfigKeeperOptions {
   readonly host: VmHost;
   /** The file as it is now, before a restart; undefined to go on with what there is. */
   readonly rereadConfig: () => Promise<VmConfig | undefined>;
+  /** A plan has come to its end, good or bad. */
+  readonly onPlanEnd?: (() => void) | undefined;
 }
 
 /** How an operation is called off, and whom to tell how far it is. */
@@ -49,12 +51,14 @@ export class Vm implements AsyncDisposable {
   readonly configs: ConfigKeeper;
   readonly #ends: GuestEnds;
   readonly #follower: GuestFollower;
+  readonly #onPlanEnd: () => void;
 
   constructor(parts: VmParts, config: VmConfig) {
     const { uuid, host, logger } = parts;
     this.uuid = uuid;
     this.host = host;
     this.logger = logger;
+    this.#onPlanEnd = parts.onPlanEnd ?? (() => undefined);
     this.configs = new ConfigKeeper(parts, config);
     this.facts = new VmFacts(parts, this.configs);
     this.#follower = new GuestFollower({ uuid, host, logger, facts: this.facts });
@@ -181,13 +185,15 @@ export class Vm implements AsyncDisposable {
     this.logger.log('debug', renderPlan(plan));
     try {
       await executePlan(plan, this.#driver(plan, operation), { signal: operation.signal, first });
+      this.facts.underway = undefined;
+      await this.save();
     } catch (error) {
       this.facts.underway = undefined;
       await this.settle();
       throw error;
+    } finally {
+      this.#onPlanEnd();
     }
-    this.facts.underway = undefined;
-    await this.save();
     this.#follow();
   }
 
