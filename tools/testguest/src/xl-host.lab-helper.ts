@@ -3,12 +3,15 @@ import path from 'node:path';
 import { startLab, type Lab } from 'xenlab';
 import { askTestguest, buildTestguest } from './index.ts';
 
-/** Longest wait for one command under emulation. */
-const COMMAND_TIMEOUT_MS = 180_000;
+/** Longest wait for one command under emulation, on a machine that has other work; what takes longer hangs. */
+const COMMAND_TIMEOUT_MS = 600_000;
+/** Longest wait for the next event of a watch, in seconds. */
+const EVENT_TIMEOUT_S = 300;
 const FOLDER = '/var/tmp/testguest';
-export const DISK_IMAGE = '/var/tmp/testguest/disk.img';
-export const DISK_SECTORS = 4096;
-export const SECTOR_BYTES = 512;
+const DISK_IMAGE = '/var/tmp/testguest/disk.img';
+const DISK_SECTORS = 4096;
+const SECTOR_BYTES = 512;
+const PING_TIMEOUT_S = 120;
 
 /** Unpauses a domain with a console at hand, and tells how many milliseconds later a text was there. */
 const TIME_BOOT = `
@@ -32,7 +35,7 @@ trap 'kill "$watch_pid"' EXIT
 old=$(xl domid "$1")
 xl reboot "$1" >/dev/null
 while new=$(xl domid "$1" 2>/dev/null); [ -z "$new" ] || [ "$new" = "$old" ]; do
-  read -r -t 60 -u "\${WATCH[0]}" _
+  read -r -t ${EVENT_TIMEOUT_S} -u "\${WATCH[0]}" _
 done
 `;
 
@@ -42,7 +45,7 @@ coproc WATCH { exec xenstore-watch "$3"; }
 watch_pid=$WATCH_PID
 trap 'kill "$watch_pid"' EXIT
 [ -z "$1" ] || xenstore-write "$1" "$2"
-while [ "$(xenstore-read "$3" 2>/dev/null)" != "$4" ]; do read -r -t 60 -u "\${WATCH[0]}" _ || exit 1; done
+while [ "$(xenstore-read "$3" 2>/dev/null)" != "$4" ]; do read -r -t ${EVENT_TIMEOUT_S} -u "\${WATCH[0]}" _ || exit 1; done
 `;
 
 /** Waits for the console's terminal, which xenconsoled makes in its own time, and runs TIME_BOOT. */
@@ -51,8 +54,16 @@ node=/local/domain/$2/console/tty
 coproc WATCH { exec xenstore-watch "$node"; }
 watch_pid=$WATCH_PID
 trap 'kill "$watch_pid"' EXIT
-until tty=$(xenstore-read "$node" 2>/dev/null); do read -r -t 60 -u "\${WATCH[0]}" _ || exit 1; done
+until tty=$(xenstore-read "$node" 2>/dev/null); do read -r -t ${EVENT_TIMEOUT_S} -u "\${WATCH[0]}" _ || exit 1; done
 python3 -c "$1" "$2" "$tty" "$3"
+`;
+
+/** Waits until a node is no longer there. */
+const WAIT_UNTIL_GONE = `
+coproc WATCH { exec xenstore-watch "$1"; }
+watch_pid=$WATCH_PID
+trap 'kill "$watch_pid"' EXIT
+while xenstore-exists "$1"; do read -r -t ${EVENT_TIMEOUT_S} -u "\${WATCH[0]}" _ || exit 1; done
 `;
 
 /** The first line of a console with a text; the console's reader would go on for as long as the guest does. */
@@ -77,10 +88,13 @@ export interface GuestOptions {
 export class XlHost implements AsyncDisposable {
   readonly lab: Lab;
   readonly image: string;
+  /** A block device for guests, of DISK_SECTORS. */
+  readonly disk: string;
 
-  private constructor(lab: Lab, image: string) {
+  private constructor(lab: Lab, image: string, disk: string) {
     this.lab = lab;
     this.image = image;
+    this.disk = disk;
   }
 
   /** A lab of its own. XENLAB_RELEASE and XENLAB_XENSTORED choose which Xen and which xenstored. */
@@ -89,8 +103,12 @@ export class XlHost implements AsyncDisposable {
     const xenstored = process.env['XENLAB_XENSTORED'] === 'xenstored' ? 'xenstored' : 'oxenstored';
     const [lab, image] = await Promise.all([startLab({ release, xenstored }), buildTestguest()]);
     await lab.push([image], { to: FOLDER });
-    await lab.sh(`truncate -s ${DISK_SECTORS * SECTOR_BYTES} ${DISK_IMAGE}`);
-    return new XlHost(lab, path.posix.join(FOLDER, path.basename(image)));
+    const disk = await lab.sh(
+      `truncate -s ${DISK_SECTORS * SECTOR_BYTES} ${DISK_IMAGE} && losetup --find --show ${DISK_IMAGE}`,
+    );
+    // A guest under emulation may take longer to answer ARP than the usual three seconds.
+    await lab.sh(`sysctl -qw net.ipv4.neigh.xenbr0.mcast_solicit=${PING_TIMEOUT_S}`);
+    return new XlHost(lab, path.posix.join(FOLDER, path.basename(image)), disk.trim());
   }
 
   /** What a bash script prints, without its last line's end; it must succeed. */
@@ -163,6 +181,18 @@ export class XlHost implements AsyncDisposable {
     await this.sh(REBOOT, name);
   }
 
+  /** Shuts it down, and waits until the xl that waits for its end has destroyed it. */
+  async shutdown(name: string): Promise<void> {
+    const domid = await this.domid(name);
+    await this.xl('shutdown', name);
+    await this.sh(WAIT_UNTIL_GONE, `/local/domain/${domid}`);
+  }
+
+  /** Waits for the answer to one ICMP echo. */
+  async ping(address: string): Promise<void> {
+    await this.sh(`ping -c 1 -w ${PING_TIMEOUT_S} "$1"`, address);
+  }
+
   /** A node of the guest, by its name below the guest's folder. */
   async read(name: string, node: string): Promise<string> {
     return this.sh('xenstore-read "$1"', `/local/domain/${await this.domid(name)}/${node}`);
@@ -188,10 +218,10 @@ with open('${DISK_IMAGE}', 'rb') as file:
     return this.sh('python3 -c "$1"', script);
   }
 
-  /** What guests leave in xenstore and in Dom0's loop devices. */
+  /** What guests leave in xenstore. */
   leftovers(): Promise<string> {
     return this.sh(
-      "xenstore-ls -f | grep -E '^/local/domain/([1-9]|0/backend/[a-z]+/[0-9])' || true; losetup --list --noheadings",
+      "xenstore-ls -f | grep -E '^/local/domain/([1-9]|0/backend/[a-z]+/[0-9])' || true",
     );
   }
 
