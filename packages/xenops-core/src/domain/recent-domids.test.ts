@@ -35,3 +35,11 @@ test('a simulated host without a folder of its own has no history, and never the
   await markRecent(host, domid(7));
   expect([...(await recentDomids(host)), files.size]).toEqual([1]);
 });
+
+test('domains that end side by side are all on record', async () => {
+  const files = new Map<string, string>([['/proc/uptime', '1000.25 900.00\n']]);
+  const host = hostWith('xen:', files);
+  const domids = [7, 8, 9, 10];
+  await Promise.all(domids.map((number) => markRecent(host, domid(number))));
+  expect([...(await recentDomids(host))]).toEqual(domids);
+});

@@ -21,8 +21,18 @@ export async function recentDomids(host: Host): Promise<ReadonlySet<Domid>> {
   return new Set((await readHistory(host)).map(({ domid }) => domid));
 }
 
+/** The latest record under way: domains end side by side, and each record is added to the one before. */
+const records = new WeakMap<Host, Promise<void>>();
+
 /** Puts on record that the domid has been in use until now. */
 export async function markRecent(host: Host, domid: Domid): Promise<void> {
+  const before = records.get(host)?.catch(() => undefined);
+  const record = Promise.resolve(before).then(() => addRecord(host, domid));
+  records.set(host, record);
+  await record;
+}
+
+async function addRecord(host: Host, domid: Domid): Promise<void> {
   const file = historyFile(host);
   if (file === undefined) return;
   const [history, seconds] = await Promise.all([readHistory(host), nowSeconds(host)]);
