@@ -10,6 +10,7 @@ export interface SimParts extends Omit<Host, 'uri'> {
     readonly machine: {
       readonly files: Map<string, string>;
       readonly loops: Map<number, { filePath: string }>;
+      readonly processes: ReadonlyMap<number, unknown>;
       addBridge(name: string): void;
     };
   };

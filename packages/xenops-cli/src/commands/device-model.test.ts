@@ -80,6 +80,13 @@ describe('a confined device model', () => {
   });
 });
 
+test('a domain has one device model', async () => {
+  await using sim = await startHvm();
+  await ok(sim, 'add_dm', ...DOMAIN);
+  expect(await refusal(sim, 'add_dm', ...DOMAIN)).toContain('has a device model already');
+  expect(sim.sim.control.machine.processes.size).toBe(1);
+});
+
 /** The qemu in a stub domain. */
 interface StubMachine {
   runnable(): Promise<void>;

@@ -42,6 +42,7 @@ describe('the command line of qemu', () => {
         user: { uid: 131_079, gid: 131_072 },
         rootPath: '/run/xen/qemu-root-7',
         hasSandbox: has,
+        hasRunWith: false,
         blockDevices: new Set<string>(),
       };
       const args = qemuArguments(hvm, { socketPath: '/run/xen/qmp-libxl-7', confinement }).join(
@@ -63,6 +64,7 @@ describe('the command line of qemu', () => {
       user: { uid: 1000, gid: 1000 },
       rootPath: '/r',
       hasSandbox: true,
+      hasRunWith: true,
       blockDevices: new Set(['hdc']),
     };
     const config = { ...hvm, disks };
@@ -74,6 +76,8 @@ describe('the command line of qemu', () => {
     expect(args).toContain(
       '-add-fd fd=6,set=2 -drive if=none,readonly=on,id=ide-5632,file.driver=host_device,file.filename=/dev/fdset/2,file.locking=off,format=raw',
     );
+    expect(args).toContain('-run-with chroot=/r,user=1000:1000');
+    expect(args).not.toContain('-runas');
     expect(openDisks(disks)).toEqual({
       inputs: { 4: '/a,b', 6: '/dev/sr0' },
       updates: { 5: '/a,b' },

@@ -43,12 +43,15 @@ export function qemuArguments(
 /** Calls of the kernel that it has no use for: starting programs, priorities, what is obsolete. It becomes another user after this. */
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny';
 
-function confinementArguments({ user, rootPath, hasSandbox }: Confinement): readonly string[] {
+function confinementArguments(confinement: Confinement): readonly string[] {
+  const { user, rootPath, hasSandbox, hasRunWith } = confinement;
+  const who = `${user.uid}:${user.gid}`;
   return [
     '-xen-domid-restrict',
     ...(hasSandbox ? ['-sandbox', SANDBOX] : []),
-    ...['-chroot', rootPath],
-    ...['-runas', `${user.uid}:${user.gid}`],
+    ...(hasRunWith
+      ? ['-run-with', `chroot=${option(rootPath)},user=${who}`]
+      : ['-chroot', rootPath, '-runas', who]),
   ];
 }
 

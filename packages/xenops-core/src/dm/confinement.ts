@@ -22,6 +22,8 @@ export interface Confinement {
   readonly rootPath: string;
   /** Whether this qemu can filter its own calls of the kernel (seccomp); Debian's qemu for Xen cannot. */
   readonly hasSandbox: boolean;
+  /** Whether it takes both by `-run-with` (qemu 9.1 and later, which have lost the options of their own). */
+  readonly hasRunWith: boolean;
   /** Those of its disks that are block devices, by their names in the guest. */
   readonly blockDevices: ReadonlySet<string>;
 }
@@ -34,8 +36,9 @@ const RANGE_USER = 'xen-qemuuser-range-base';
 const RUN_FOLDER = '/run/xen';
 const PASSWD = '/etc/passwd';
 const RECORD = 'device-model-user';
-/** A qemu built without seccomp ends with 1 at the first of these words. */
+/** A qemu that does not know the first of these words, or was built without it, ends with 1 before it comes to the last. */
 const SANDBOX_PROBE = ['-sandbox', 'on', '-version'];
+const RUN_WITH_PROBE = ['-run-with', 'chroot=/,user=1:1', '-version'];
 
 /**
  * Makes the place for a device model that is about to start, and puts on record whose it is. Rejects with CONFIG_BAD_VALUE for a domain whose device
@@ -63,8 +66,14 @@ export async function confine(
   // What an earlier domain with this number has left would have this one's rights.
   await host.services.killUser(user);
   await host.services.makeFolder(rootPath);
-  const hasSandbox = (await host.services.exitStatusOf(qemuPath, SANDBOX_PROBE)) === 0;
-  return { user, rootPath, hasSandbox, blockDevices: await blockDevicesOf(host, disks) };
+  const takes = async (probe: readonly string[]): Promise<boolean> =>
+    (await host.services.exitStatusOf(qemuPath, probe)) === 0;
+  const [hasSandbox, hasRunWith, blockDevices] = await Promise.all([
+    takes(SANDBOX_PROBE),
+    takes(RUN_WITH_PROBE),
+    blockDevicesOf(host, disks),
+  ]);
+  return { user, rootPath, hasSandbox, hasRunWith, blockDevices };
 }
 
 /** Where the device model of the domain is confined to, by our own record; undefined when it is not. */

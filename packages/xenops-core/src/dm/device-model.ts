@@ -1,6 +1,6 @@
 /** The device model of a domain: started, steered over QMP, stopped. One object for one running qemu. */
 import { copyFile, rm } from 'node:fs/promises';
-import { DeviceModelError, hasCode } from '../errors.ts';
+import { DeviceModelError, DomainError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ProcessIdentity } from '../host/host-services.ts';
 import { DOM0, type Domid } from '../ids.ts';
@@ -34,7 +34,7 @@ function qmpSocketPath(host: Host, domid: Domid): string {
 
 /**
  * Starts qemu for a domain that has been built and not unpaused, and waits until it serves. Rejects with DM_START_FAILED (the end of its log
- * quoted), CONFIG_BAD_VALUE, TIMEOUT or ABORTED; no process is left then.
+ * quoted), DOMAIN_WRONG_STATE (it has one), CONFIG_BAD_VALUE, TIMEOUT or ABORTED; no new process is left then.
  */
 export async function startDeviceModel(
   host: Host,
@@ -45,6 +45,7 @@ export async function startDeviceModel(
   // Says what is wrong with the configuration before anything is made.
   qemuArguments(config, { socketPath });
   const { domid, isConfined = false, qemuPath = QEMU_PATH } = config;
+  await assertNone(host, domid);
   return withUndo(`Starting the device model of domain ${domid}`, async (undo) => {
     undo.push('where it is confined', async () => {
       const place = isConfined ? await findConfinement(host, domid) : undefined;
@@ -53,6 +54,16 @@ export async function startDeviceModel(
     const confinement = isConfined ? await confine(host, config, qemuPath) : undefined;
     await prepareNodes(host, domid);
     return startQemu(host, config, { socketPath, confinement }, options);
+  });
+}
+
+/** Two of them would serve the same guest, and only one be on record. */
+async function assertNone(host: Host, domid: Domid): Promise<void> {
+  const running = await recordedProcess(host, domid);
+  if (running === undefined || !(await host.services.isAlive(running))) return;
+  throw new DomainError('DOMAIN_WRONG_STATE', {
+    message: `Domain ${domid} has a device model already: process ${running.pid}`,
+    context: { domid, pid: running.pid },
   });
 }
 

@@ -95,12 +95,13 @@ export function simHostServices(options: SimServicesOptions): HostServices {
   };
 }
 
-/** Folders that device models are confined to are real ones, without real users. QEMU stand-ins know every option. */
+/** Folders that device models are confined to are real ones, without real users. QEMU stand-ins know what 7.2 does. */
 export const simPlaces: Pick<
   HostServices,
   'makeFolder' | 'removeFolder' | 'makeFileOf' | 'exitStatusOf'
 > = {
-  exitStatusOf: (file) => Promise.resolve(path.basename(file).includes('qemu') ? 0 : 1),
+  exitStatusOf: (file, args) =>
+    Promise.resolve(path.basename(file).includes('qemu') && !args.includes('-run-with') ? 0 : 1),
   async makeFolder(folder) {
     await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
     await nodeHostServices.makeFolder(folder);
