@@ -2,4 +2,6 @@
 // The committed name of the command; the program is what the build makes.
 import { createRequire } from 'node:module';
 
-createRequire(import.meta.url)('../dist/xec-vm.bundle.cjs');
+const require = createRequire(import.meta.url);
+if (process.argv[2] === '--version') console.log(require('../package.json').version);
+else require('../dist/xec-vm.bundle.cjs');

@@ -1,2 +1,3 @@
 #!/usr/bin/env node
-require('../dist/xenops.bundle.cjs');
+if (process.argv[2] === '--version') console.log(require('../package.json').version);
+else require('../dist/xenops.bundle.cjs');

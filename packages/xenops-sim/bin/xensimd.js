@@ -1,3 +1,7 @@
 #!/usr/bin/env node
 // The committed name of the command; the program is what the build makes.
-import '../dist/bin/xensimd.js';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+if (process.argv[2] === '--version') console.log(require('../package.json').version);
+else await import('../dist/bin/xensimd.js');

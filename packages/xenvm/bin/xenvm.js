@@ -5,4 +5,6 @@ import { setFlagsFromString } from 'node:v8';
 
 // A daemon keeps what its heap for young objects once grew to, up to 48 MiB; this one is kept at its first size.
 setFlagsFromString('--semi-space-growth-factor=1');
-createRequire(import.meta.url)('../dist/xenvm.bundle.cjs');
+const require = createRequire(import.meta.url);
+if (process.argv[2] === '--version') console.log(require('../package.json').version);
+else require('../dist/xenvm.bundle.cjs');

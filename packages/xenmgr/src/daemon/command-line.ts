@@ -19,6 +19,7 @@ The host on D-Bus: com.citrix.xenclient.xenmgr, with its database com.citrix.xen
   --xenvm PROGRAM      the monitor of VMs (default: xenvm)
   --import DIR         before anything else take over the files of an old database: db, vms, dom-store
   -h, --help           show this text
+      --version        show the version, as the first argument
 
 SIGTERM and SIGINT end the service, and VMs run on. SIGUSR2 stops all VMs first.
 `;

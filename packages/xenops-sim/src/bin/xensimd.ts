@@ -17,6 +17,7 @@ DIR/hypervisor/socket; "ready" on standard output says that both do.
   --cpus N                physical cpus (default: 4)
   --idle-timeout SECONDS  stop after this long without a connection; 0 for never (default: 0)
   --help                  show this text
+  --version               show the version, as the first argument
 `;
 
 const STATUS_FAILED = 1;

@@ -17,6 +17,7 @@ prints what happens until it is interrupted.
   --json                 print the answer, or the error, as JSON
   --progress             say on standard error how far it is
   --help                 show this text
+  --version              show the version, as the first argument
 `;
 
 const REPLY_TIMEOUT_S = 60;

@@ -24,6 +24,7 @@ One VM, for as long as this process runs; or many, added and removed over the so
   --pid-file FILE           file for the process id, for as long as it runs
   --log-level LEVEL         error, warn, info or debug (default: info)
   --help                    show this text
+  --version                 show the version, as the first argument
 `;
 
 /** What every form of the daemon is told. */
