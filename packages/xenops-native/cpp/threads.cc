@@ -11,7 +11,10 @@
 namespace xenops {
 namespace {
 
-using Task = std::packaged_task<void()>;
+struct Task {
+  std::function<void()> work;
+  std::promise<void> done;
+};
 
 // More long calls than this at a time are rare, and each thread holds a stack.
 constexpr std::size_t kIdleMax = 4;
@@ -31,30 +34,31 @@ Threads& TheThreads() {
   return *threads;
 }
 
-void WorkUntilEnoughAreIdle(Task first) {
-  first();
-  // What it holds goes now, not with the next.
-  first = Task();
+void WorkUntilEnoughAreIdle(Task task) {
   Threads& threads = TheThreads();
-  std::unique_lock<std::mutex> lock(threads.mutex);
-  while (threads.idle_count < kIdleMax) {
-    ++threads.idle_count;
+  for (;;) {
+    task.work();
+    task.work = nullptr;
+    std::unique_lock<std::mutex> lock(threads.mutex);
+    const bool is_spare = threads.idle_count == kIdleMax;
+    if (!is_spare) ++threads.idle_count;
+    lock.unlock();
+    // Only now: whoever hears of it finds this thread free for the next call.
+    task.done.set_value();
+    if (is_spare) return;
+    lock.lock();
     threads.work_came.wait(lock, [&threads] { return !threads.work.empty(); });
     --threads.idle_count;
-    Task next = std::move(threads.work.front());
+    task = std::move(threads.work.front());
     threads.work.pop_front();
-    lock.unlock();
-    next();
-    next = Task();
-    lock.lock();
   }
 }
 
 }  // namespace
 
 std::future<void> RunOnThread(std::function<void()> work) {
-  Task task(std::move(work));
-  std::future<void> done = task.get_future();
+  Task task{std::move(work), {}};
+  std::future<void> done = task.done.get_future();
   Threads& threads = TheThreads();
   std::unique_lock<std::mutex> lock(threads.mutex);
   if (threads.idle_count > threads.work.size()) {

@@ -18,6 +18,8 @@ const IDLE_MS = 10_000;
 /** Until the collector of garbage has given back what starts have left. */
 const SETTLE_MS = 15_000;
 const REQUESTS = 5000;
+/** Starts and stops after which what a monitor needs once, such as compiled code, is there. */
+const WARM_UP = 50;
 
 /** Prints a line for each figure, with its target where it has one. */
 export async function xenvm(rounds: number, print: (line: string) => void): Promise<void> {
@@ -39,12 +41,19 @@ interface MemoryFigures {
   readonly perVmKib: number;
 }
 
-/** With guests that run, after they have started. Tells how long starts side by side take by the way. */
+/**
+ * With guests that run, after they have started, of a monitor that has worked before. Tells how long starts side by side take by the
+ * way.
+ */
 async function measureMemory(
   arena: MonitorArena,
   print: (line: string) => void,
 ): Promise<MemoryFigures> {
   await arena.serve(FEW);
+  for (let count = 0; count < WARM_UP; count += 1) {
+    await start(arena.vms);
+    await Promise.all(arena.vms.map(({ socket }) => socket.call('destroy')));
+  }
   await start(arena.vms);
   await sleep(SETTLE_MS);
   const fewKib = await arena.privateKib();

@@ -52,7 +52,7 @@ systemctl kill --signal=KILL --kill-whom=main xenmgr
 kill "$watch_pid"
 `;
 
-/** Waits until all of these VMs run and no start is under way. */
+/** Waits until all of these VMs run and no start is under way, and then until their guests are up. */
 const WAIT_RUNNING = `
 coproc WATCH { exec xenstore-watch /vm /xenmgr; }
 watch_pid=$WATCH_PID
@@ -66,6 +66,17 @@ until running "$@"; do
   read -r -t 200 -u "\${WATCH[0]}" _ || exit 1
 done
 kill "$watch_pid"
+wait "$watch_pid" || true
+for uuid; do
+  up="/local/domain/$(xenstore-read "/xenmgr/vms/$uuid/domid")/data/testguest/kind"
+  coproc GUEST { exec xenstore-watch "$up"; }
+  guest_pid=$GUEST_PID
+  until xenstore-exists "$up"; do
+    read -r -t 200 -u "\${GUEST[0]}" _ || exit 1
+  done
+  kill "$guest_pid"
+  wait "$guest_pid" || true
+done
 `;
 
 /** In place of systemctl: notes what it is told and which guests there are then. */

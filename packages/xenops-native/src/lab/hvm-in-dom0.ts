@@ -1,6 +1,6 @@
 /**
  * An HVM guest gets through hvmloader and SeaBIOS to its kernel, which qemu hands it. The device model is started here by
- * hand, as small as it can be. Run by native.lab.ts as `node --test`.
+ * hand, as small as it can be. Run by native.long.lab.ts as `node --test`: under emulation such a guest now and then hangs.
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
