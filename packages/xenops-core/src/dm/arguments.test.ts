@@ -15,13 +15,18 @@ const hvm: DeviceModelConfig = {
   disks: [],
   nics: [],
 };
+const SOCKETS = {
+  socketPath: '/run/xen/qmp-libxl-7',
+  heldSocketPath: '/run/xen/qmp-xenops-7',
+};
 const argsOf = (change: Partial<DeviceModelConfig> = {}): string =>
-  qemuArguments({ ...hvm, ...change }, { socketPath: '/run/xen/qmp-libxl-7' }).join(' ');
+  qemuArguments({ ...hvm, ...change }, SOCKETS).join(' ');
 
 describe('the command line of qemu', () => {
-  test('for an HVM guest is that of libxl', () => {
+  test('for an HVM guest is that of libxl, with a monitor of our own', () => {
     expect(argsOf()).toBe(
       '-xen-domid 7 -chardev socket,id=libxl-cmd,path=/run/xen/qmp-libxl-7,server=on,wait=off -mon chardev=libxl-cmd,mode=control ' +
+        '-chardev socket,id=xenops-cmd,path=/run/xen/qmp-xenops-7,server=on,wait=off -mon chardev=xenops-cmd,mode=control ' +
         '-no-shutdown -nodefaults -no-user-config -name win -vnc 127.0.0.1:0,to=99 -display none ' +
         '-device cirrus-vga,vgamem_mb=8 -boot order=cda -usb -usbdevice tablet -smp 1,maxcpus=2 -net none ' +
         '-machine xenfv,suppress-vmdesc=on -m 504',
@@ -45,9 +50,7 @@ describe('the command line of qemu', () => {
         hasRunWith: false,
         blockDevices: new Set<string>(),
       };
-      const args = qemuArguments(hvm, { socketPath: '/run/xen/qmp-libxl-7', confinement }).join(
-        ' ',
-      );
+      const args = qemuArguments(hvm, { ...SOCKETS, confinement }).join(' ');
       expect(args).toContain(
         `-xen-domid-restrict ${text}-chroot /run/xen/qemu-root-7 -runas 131079:131072`,
       );
@@ -68,7 +71,7 @@ describe('the command line of qemu', () => {
       blockDevices: new Set(['hdc']),
     };
     const config = { ...hvm, disks };
-    const args = qemuArguments(config, { socketPath: '/s', confinement }).join(' ');
+    const args = qemuArguments(config, { ...SOCKETS, confinement }).join(' ');
     expect(args).toContain(
       '-add-fd fd=4,set=1 -add-fd fd=5,set=1 -drive if=ide,index=0,media=disk,file.driver=file,file.filename=/dev/fdset/1,file.locking=off,format=raw,cache=writeback ' +
         '-drive if=none,readonly=on,id=ide-5696 -device ide-cd,id=ide-5696',

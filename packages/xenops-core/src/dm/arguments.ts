@@ -11,21 +11,23 @@ export const STATE_FD = 3;
 
 /** What the place decides that it runs in. */
 export interface Surroundings {
-  /** Where its monitor listens. */
+  /** Where its monitor listens that everybody uses for a moment: xl and we. */
   readonly socketPath: string;
+  /** Where that one does which a daemon keeps, to hear of events. A monitor serves one client at a time. */
+  readonly heldSocketPath: string;
   readonly confinement?: Confinement | undefined;
 }
 
 /** Arguments after the program's name. Throws CONFIG_BAD_VALUE for what qemu would read as something else. */
 export function qemuArguments(
   config: DeviceModelConfig,
-  { socketPath, confinement }: Surroundings,
+  { socketPath, heldSocketPath, confinement }: Surroundings,
 ): readonly string[] {
   const isHvm = config.guestType === 'hvm';
   return [
     ...['-xen-domid', String(config.domid)],
-    ...['-chardev', `socket,id=libxl-cmd,path=${option(socketPath)},server=on,wait=off`],
-    ...['-mon', 'chardev=libxl-cmd,mode=control'],
+    ...monitorArguments('libxl-cmd', socketPath),
+    ...monitorArguments('xenops-cmd', heldSocketPath),
     ...['-no-shutdown', '-nodefaults', '-no-user-config'],
     ...['-name', option(config.name)],
     ...(isHvm ? [] : ['-xen-attach']),
@@ -52,6 +54,13 @@ function confinementArguments(confinement: Confinement): readonly string[] {
     ...(hasRunWith
       ? ['-run-with', `chroot=${option(rootPath)},user=${who}`]
       : ['-chroot', rootPath, '-runas', who]),
+  ];
+}
+
+function monitorArguments(id: string, socketPath: string): readonly string[] {
+  return [
+    ...['-chardev', `socket,id=${id},path=${option(socketPath)},server=on,wait=off`],
+    ...['-mon', `chardev=${id},mode=control`],
   ];
 }
 

@@ -13,7 +13,7 @@ import type { DeviceModelConfig } from './config.ts';
 import { confine, findConfinement, releaseConfinement, type Place } from './confinement.ts';
 import { pruneEmpty } from '../domain/remove-nodes.ts';
 import { withUndo } from '../domain/with-undo.ts';
-import { QmpClient, type QmpOptions } from './qmp.ts';
+import { isGone, QmpClient, type QmpOptions } from './qmp.ts';
 import { untilConfinedRuns, untilRunning } from './until-serving.ts';
 
 /** Debian's qemu for Xen. */
@@ -28,8 +28,21 @@ const CONFINED_STATE = 'state';
 const LOG_BYTES_MAX = 1 << 20;
 
 /** Where a domain's device model listens. */
-function qmpSocketPath(host: Host, domid: Domid): string {
-  return `${host.services.runFolder ?? RUN_FOLDER}/qmp-libxl-${domid}`;
+function socketPaths(
+  host: Host,
+  domid: Domid,
+): Pick<Surroundings, 'socketPath' | 'heldSocketPath'> {
+  const folder = host.services.runFolder ?? RUN_FOLDER;
+  return {
+    socketPath: `${folder}/qmp-libxl-${domid}`,
+    heldSocketPath: `${folder}/qmp-xenops-${domid}`,
+  };
+}
+
+/** How to reach a device model. */
+export interface ModelOptions extends QmpOptions {
+  /** Whether the connection is kept: others, xl among them, find the other monitor free then. */
+  readonly isHeld?: boolean | undefined;
 }
 
 /**
@@ -39,11 +52,11 @@ function qmpSocketPath(host: Host, domid: Domid): string {
 export async function startDeviceModel(
   host: Host,
   config: DeviceModelConfig,
-  options: QmpOptions = {},
+  options: ModelOptions = {},
 ): Promise<DeviceModel> {
-  const socketPath = qmpSocketPath(host, config.domid);
+  const sockets = socketPaths(host, config.domid);
   // Says what is wrong with the configuration before anything is made.
-  qemuArguments(config, { socketPath });
+  qemuArguments(config, sockets);
   const { domid, isConfined = false, qemuPath = QEMU_PATH } = config;
   await assertNone(host, domid);
   return withUndo(`Starting the device model of domain ${domid}`, async (undo) => {
@@ -53,7 +66,7 @@ export async function startDeviceModel(
     });
     const confinement = isConfined ? await confine(host, config, qemuPath) : undefined;
     await prepareNodes(host, domid);
-    return startQemu(host, config, { socketPath, confinement }, options);
+    return startQemu(host, config, { ...sockets, confinement }, options);
   });
 }
 
@@ -71,7 +84,7 @@ async function startQemu(
   host: Host,
   config: DeviceModelConfig,
   surroundings: Surroundings,
-  options: QmpOptions,
+  options: ModelOptions,
 ): Promise<DeviceModel> {
   const { domid, name, statePath } = config;
   const { socketPath, confinement } = surroundings;
@@ -107,7 +120,7 @@ async function startQemu(
 export async function adoptDeviceModel(
   host: Host,
   domid: Domid,
-  options: QmpOptions = {},
+  options: ModelOptions = {},
 ): Promise<DeviceModel | undefined> {
   const identity = await recordedProcess(host, domid);
   if (identity === undefined || !(await host.services.isAlive(identity))) return undefined;
@@ -122,7 +135,9 @@ export async function stopDeviceModel(host: Host, domid: Domid): Promise<void> {
   ]);
   if (identity !== undefined) await endProcess(host, identity);
   if (place !== undefined) await releaseConfinement(host, domid, place);
-  await host.services.removeFile(qmpSocketPath(host, domid));
+  await Promise.all(
+    Object.values(socketPaths(host, domid)).map((file) => host.services.removeFile(file)),
+  );
   await host.store.transaction(async (tree) => {
     await Promise.all([
       tree.rm(deviceModelPath(domid)),
@@ -150,12 +165,18 @@ export class DeviceModel implements AsyncDisposable {
     host: Host,
     domid: Domid,
     identity: ProcessIdentity,
-    options: QmpOptions,
+    { isHeld = false, ...options }: ModelOptions,
   ): Promise<DeviceModel> {
-    const qmp = await QmpClient.connect(qmpSocketPath(host, domid), {
-      clock: host.services.clock,
-      ...options,
-    });
+    const { socketPath, heldSocketPath } = socketPaths(host, domid);
+    const own = { clock: host.services.clock, ...options };
+    const shared = (): Promise<QmpClient> => QmpClient.connect(socketPath, own);
+    const qmp = isHeld
+      ? await QmpClient.connect(heldSocketPath, own).catch(async (error: unknown) => {
+          // One that xl has started has no such monitor.
+          if (isGone(error)) return shared();
+          throw error;
+        })
+      : await shared();
     return new DeviceModel(host, domid, identity, qmp);
   }
 

@@ -6,8 +6,7 @@ import { getHotplug } from '../hotplug/get-hotplug.ts';
 import type { Host } from '../host/host.ts';
 import type { Domid } from '../ids.ts';
 import type { DeviceModelConfig } from './config.ts';
-import { startDeviceModel, type DeviceModel } from './device-model.ts';
-import type { QmpOptions } from './qmp.ts';
+import { startDeviceModel, type DeviceModel, type ModelOptions } from './device-model.ts';
 
 /** What the configuration of the domain leaves open. */
 export type DeviceModelExtras = Pick<
@@ -78,7 +77,7 @@ export function needsDeviceModel({ build, disks }: DomainConfig): boolean {
 export async function startDomainDeviceModel(
   host: Host,
   config: DeviceModelConfig,
-  options: QmpOptions = {},
+  options: ModelOptions = {},
 ): Promise<DeviceModel> {
   const model = await startDeviceModel(host, config, options);
   for (const { devid, bridge } of config.nics) {

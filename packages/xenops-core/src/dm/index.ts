@@ -7,6 +7,7 @@ export {
   DeviceModel,
   startDeviceModel,
   stopDeviceModel,
+  type ModelOptions,
 } from './device-model.ts';
 export { QmpClient, QMP_TIMEOUTS, type QmpEvent, type QmpOptions } from './qmp.ts';
 export { deviceModelConfig, needsDeviceModel, startDomainDeviceModel } from './from-config.ts';

@@ -50,7 +50,7 @@ function renderings(disk: Parameters<typeof qemuArguments>[0]['disks'][number]):
     nics: [],
   } as const;
   try {
-    const args = qemuArguments(config, { socketPath: '/run/qmp' });
+    const args = qemuArguments(config, { socketPath: '/run/qmp', heldSocketPath: '/run/held' });
     return args.filter((_, index) => args[index - 1] === '-drive');
   } catch (error) {
     expect(error).toMatchObject({ code: 'CONFIG_BAD_VALUE' });

@@ -8,7 +8,7 @@ const XL_FOLDER = '/var/lib/xen';
 const XL_IMAGES = `${XL_FOLDER}/save`;
 const RUN_FOLDER = '/run/xen';
 const USERDATA = /^userdata-\w\.(\d{1,5})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[\w-]+$/;
-const QMP_SOCKET = /^qmp-libxl-(\d{1,5})$/;
+const QMP_SOCKET = /^qmp-(?:libxl|xenops)-(\d{1,5})$/;
 /** How a draft of ours ends: the pid of whoever writes it. */
 const DRAFT = /\.(\d{1,10})\.(?:part|new)$/;
 

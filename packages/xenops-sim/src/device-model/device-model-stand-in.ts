@@ -37,11 +37,11 @@ class StandIn {
   readonly #state: ModelState;
   readonly #sockets = new Set<Socket>();
   readonly #domid: string;
-  readonly #socketPath: string;
+  readonly #socketPaths: readonly string[];
   readonly #taps: readonly string[];
   /** It has lost xenstore by the time it runs. */
   readonly #isRestricted: boolean;
-  #server: Server | undefined;
+  #servers: readonly Server[] = [];
   readonly #over = new AbortController();
   #exit: (status: number) => void = () => undefined;
 
@@ -49,8 +49,7 @@ class StandIn {
     this.#options = options;
     const after = (word: string): string | undefined => args[args.indexOf(word) + 1];
     this.#domid = after('-xen-domid') ?? '';
-    const chardev = args.find((word) => word.startsWith('socket,')) ?? '';
-    this.#socketPath = /(?:^|,)path=(?<path>[^,]+)/.exec(chardev)?.groups?.['path'] ?? '';
+    this.#socketPaths = args.flatMap((word) => /^socket,.*?\bpath=([^,]+)/.exec(word)?.[1] ?? []);
     this.#taps = args.flatMap((word) => /^type=tap,.*?\bifname=([^,]+)/.exec(word)?.[1] ?? []);
     this.#isRestricted = args.includes('-xen-domid-restrict');
     const vnc = args.includes('-vnc') ? after('-vnc') : undefined;
@@ -93,22 +92,48 @@ class StandIn {
     }
     for (const tap of this.#taps) this.#options.onTap?.(tap, true);
     if (stateFile !== undefined) await loadState(this.#state, stateFile);
-    await rm(this.#socketPath, { force: true });
+    await Promise.all(this.#socketPaths.map((path) => rm(path, { force: true })));
     if (this.#hasEnded()) return;
-    const server = createServer((socket) => this.#serve(socket));
-    this.#server = server;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(this.#socketPath, resolve);
-    });
-    server.unref();
+    this.#servers = await Promise.all(this.#socketPaths.map((path) => this.#listen(path)));
     // Ended while it was starting: a dead process says nothing.
     if (this.#hasEnded()) {
-      server.close();
+      for (const server of this.#servers) server.close();
       return;
     }
     if (failure === 'hang-start' || this.#isRestricted) return;
     await store.write(`/local/domain/0/device-model/${this.#domid}/state`, 'running');
+  }
+
+  /** Listens as one monitor. */
+  async #listen(socketPath: string): Promise<Server> {
+    const waiting: Socket[] = [];
+    let isBusy = false;
+    // A monitor of qemu serves one client; the next is greeted when that has hung up.
+    const serveNext = (): void => {
+      if (isBusy) return;
+      const next = waiting.shift();
+      if (next === undefined) return;
+      if (next.destroyed) {
+        serveNext();
+        return;
+      }
+      isBusy = true;
+      next.once('close', () => {
+        isBusy = false;
+        serveNext();
+      });
+      this.#serve(next);
+    };
+    const server = createServer((socket) => {
+      waiting.push(socket);
+      serveNext();
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(socketPath, resolve);
+    });
+    server.unref();
+    return server;
   }
 
   #serve(socket: Socket): void {
@@ -160,7 +185,7 @@ class StandIn {
 
   #end(status: number): void {
     this.#over.abort();
-    this.#server?.close();
+    for (const server of this.#servers) server.close();
     for (const socket of this.#sockets) socket.destroy();
     for (const tap of this.#taps) this.#options.onTap?.(tap, false);
     this.#exit(status);

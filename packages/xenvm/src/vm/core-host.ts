@@ -59,10 +59,10 @@ export interface CoreHostOptions {
 }
 
 /** See the module comment. */
-export class CoreHost implements VmHost {
+export class CoreHost implements VmHost, AsyncDisposable {
   readonly #host: Host;
   /** Connections to running device models. */
-  readonly #models = new Map<Domid, DeviceModel>();
+  readonly #models = new Map<Domid, Promise<DeviceModel | undefined>>();
   /** State that a restored device model is started with. */
   readonly #modelStates = new Map<Domid, string>();
   readonly #disks: DiskKeeper;
@@ -189,8 +189,11 @@ export class CoreHost implements VmHost {
     const statePath = this.#modelStates.get(domid);
     if (needsDeviceModel(domain) || isServedByModel(spec)) {
       const config = deviceModelConfig(domid, domain, { ...model, statePath });
-      const started = await startDomainDeviceModel(this.#host, config, { signal, timeoutMs });
-      this.#models.set(domid, started);
+      const started = await startDomainDeviceModel(this.#host, config, {
+        ...{ signal, timeoutMs },
+        isHeld: true,
+      });
+      this.#models.set(domid, Promise.resolve(started));
       if (model.vnc?.password !== undefined)
         await started.setVncPassword(model.vnc.password, { signal });
     }
@@ -392,9 +395,24 @@ export class CoreHost implements VmHost {
   }
 
   async #model(domid: Domid): Promise<DeviceModel | undefined> {
-    const known = this.#models.get(domid) ?? (await adoptDeviceModel(this.#host, domid));
-    if (known !== undefined) this.#models.set(domid, known);
-    return known;
+    const known = this.#models.get(domid);
+    if (known !== undefined) return known;
+    // Kept at once: the monitor greets one client, and a second of ours would wait for the first.
+    const adopting = adoptDeviceModel(this.#host, domid, { isHeld: true });
+    this.#models.set(domid, adopting);
+    const model = await adopting.catch((error: unknown) => {
+      this.#models.delete(domid);
+      throw error;
+    });
+    if (model === undefined) this.#models.delete(domid);
+    return model;
+  }
+
+  /** Leaves device models to whoever comes next; they run on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const models = [...this.#models.values()];
+    this.#models.clear();
+    await Promise.all(models.map(hangUp));
   }
 
   async #forget(domid: Domid): Promise<void> {
@@ -402,9 +420,14 @@ export class CoreHost implements VmHost {
     const statePath = this.#modelStates.get(domid);
     this.#models.delete(domid);
     this.#modelStates.delete(domid);
-    await model?.[Symbol.asyncDispose]();
+    await hangUp(model);
     if (statePath !== undefined) await this.removeFile(statePath);
   }
+}
+
+async function hangUp(connecting: Promise<DeviceModel | undefined> | undefined): Promise<void> {
+  const model = await connecting?.catch(() => undefined);
+  await model?.[Symbol.asyncDispose]();
 }
 
 function foundDomain({

@@ -76,16 +76,21 @@ describe('the drive of an HVM guest', () => {
   const vdev = 5632;
 
   test('tells its medium in xenstore too, and a new monitor knows it', async () => {
-    await using monitor = await bench.monitor(HVM());
-    await monitor.task('start');
-    await monitor.task('cd-insert-file', { virtpath: '/dev/hdc', physpath: bench.path('kernel') });
-    expect(await device(monitor, 'qdisk', vdev, 'params')).toBe(`aio:${bench.path('kernel')}`);
+    {
+      await using monitor = await bench.monitor(HVM());
+      await monitor.task('start');
+      await monitor.task('cd-insert-file', {
+        virtpath: '/dev/hdc',
+        physpath: bench.path('kernel'),
+      });
+      expect(await device(monitor, 'qdisk', vdev, 'params')).toBe(`aio:${bench.path('kernel')}`);
+    }
     await using successor = await bench.monitor(HVM());
     expect(JSON.parse(await successor.task('get-info'))).toMatchObject({
       disks: [{ vdev: 'hdc', target: bench.path('kernel') }],
     });
     await successor.task('cd-eject', { virtpath: 'hdc', forced: true });
-    expect(await device(monitor, 'qdisk', vdev, 'params')).toBe('aio:');
+    expect(await device(successor, 'qdisk', vdev, 'params')).toBe('aio:');
     await successor.task('destroy');
   });
 

@@ -80,10 +80,10 @@ class CoreVmProvider implements VmProvider {
     // Its own connection: a guest that stalls it stalls no other VM.
     const ownStore = await this.#host.openStore?.();
     const store = takeTurns(ownStore ?? this.#host.store, this.#turns);
-    const host: Host = { ...this.#host, store };
+    const host = new CoreHost({ ...this.#host, store });
     const vm = new Vm(
       {
-        ...{ uuid, host: new CoreHost(host), randomMac, configInForce },
+        ...{ uuid, host, randomMac, configInForce },
         store: new XenstoreVmStore(store),
         events: options.events,
         notifier: options.notifier,
@@ -97,6 +97,7 @@ class CoreVmProvider implements VmProvider {
     return new CoreVmService(vm, options, async () => {
       this.#vms.delete(uuid);
       await vm[Symbol.asyncDispose]();
+      await host[Symbol.asyncDispose]();
       await ownStore?.[Symbol.asyncDispose]();
     });
   }
