@@ -106,6 +106,7 @@ export interface ModelConfig {
   readonly injectSci: number;
   readonly qemuPath: string;
   readonly qemuTimeoutSeconds: number;
+  readonly isModelConfined: boolean;
   readonly stubdom: VmUuid | undefined;
   readonly stubdomMemoryKib: number;
   readonly stubdomKernelPath: string;

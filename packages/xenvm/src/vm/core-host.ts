@@ -11,6 +11,7 @@ import {
 import type { VbdConfig, VifConfig } from '@xenops/core/devices';
 import {
   adoptDeviceModel,
+  assertNotConfined,
   deviceModelConfig,
   needsDeviceModel,
   startDomainDeviceModel,
@@ -335,6 +336,9 @@ export class CoreHost implements VmHost, AsyncDisposable {
     call: HostCall,
   ): Promise<void> {
     const guestType = domain.build.kind;
+    if (change.drive.target !== '') {
+      await assertNotConfined(this.#host, domid, 'a medium while it runs');
+    }
     const model = guestType === 'hvm' ? await this.#model(domid) : undefined;
     await changeMedium(this.#host, domid, { ...change, guestType }, model, call);
   }

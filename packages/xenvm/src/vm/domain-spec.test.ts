@@ -58,6 +58,7 @@ describe('what a domain is made of', () => {
 
   test("a manager's agent is no path of qemu", () => {
     expect(specOf(`${HVM}qemu-dm-path=/usr/sbin/dm-agent`).model.qemuPath).toBeUndefined();
+    expect(specOf(`${HVM}dm-restrict=true`).domain.build).toMatchObject({ isModelConfined: true });
     expect(specOf(`${HVM}qemu-dm-path=/opt/qemu-system-i386`).model.qemuPath).toBe(
       '/opt/qemu-system-i386',
     );

@@ -157,6 +157,7 @@ function buildConfig(config: VmConfig, kind: BuildConfig['kind']): BuildConfig {
         acpiModulePath: config.acpiFirmwarePath,
         smbiosModulePath: config.smbiosFirmwarePath,
         videoMemoryKib: config.videoRamKib === 0 ? undefined : config.videoRamKib,
+        ...(config.isModelConfined ? { isModelConfined: true } : {}),
         mmioHoleKib: config.mmioHoleKib,
         hpet: config.hpet === undefined ? undefined : config.hpet !== 0,
         viridianFeatures: config.viridian ? VIRIDIAN_FEATURES : undefined,

@@ -94,6 +94,17 @@ describe('the drive of an HVM guest', () => {
     await successor.task('destroy');
   });
 
+  test('is given no medium while a confined device model has it, and says why', async () => {
+    await using monitor = await bench.monitor(HVM());
+    await monitor.task('start');
+    const domid = await monitor.task('get-domid');
+    await bench.host.store.write(`/libxl/${domid}/xenops/device-model-user`, '131073 131070');
+    await expect(
+      monitor.task('cd-insert-file', { virtpath: 'hdc', physpath: bench.path('kernel') }),
+    ).rejects.toThrow('its device model is confined');
+    await monitor.task('destroy');
+  });
+
   test('is not for paths that depend on where somebody stands', async () => {
     await using monitor = await bench.monitor(HVM());
     await monitor.task('start');

@@ -74,6 +74,9 @@ export const MODEL_KEYS: KeyTable<ModelConfig> = {
     unit: 's',
     doc: 'What it gets to be ready.',
   }),
+  isModelConfined: key('dm-restrict', BOOLEAN, false, {
+    doc: 'Confine the device model of an HVM guest to a user and a root folder of its own. Not with PCI devices and qcow2 disks, and no CD can be put in then.',
+  }),
   stubdom: key('stubdom', optional(UUID), undefined, {
     doc: 'Run the device model in a stub domain of this uuid.',
   }),
