@@ -48,6 +48,9 @@ BuildKernel::BuildKernel(const std::string& path, std::size_t bytes_max,
     is_packed_ = false;
   } else {
     file_.emplace(ReadWhole(file));
+    // Of the bytes that will be unpacked: who writes through a mapping can change a file between two readings unseen, and what
+    // is remembered under a digest is started for everybody who has a kernel of that digest.
+    if (cache_) digest_ = Digester().Finish(file_->data(), file_->size_bytes());
   }
 }
 

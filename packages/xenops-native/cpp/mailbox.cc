@@ -67,6 +67,8 @@ void Mailbox::OnFinalize(napi_env, void* data, void*) {
   const std::unique_ptr<Mailbox> self(static_cast<Mailbox*>(data));
   for (const auto& operation : self->operations_) operation->Stop();
   for (const auto& operation : self->operations_) operation->Wait();
+  // Node keeps it for those who may still use it; refused when a message has been, which counts for the same.
+  napi_release_threadsafe_function(self->messages_, napi_tsfn_release);
 }
 
 }  // namespace xenops

@@ -115,3 +115,47 @@ testBuilt('twenty worker threads load and unload it', async () => {
   const counts = await Promise.all(Array.from({ length: WORKER_COUNT }, run));
   expect(new Set(counts)).toEqual(new Set([Object.keys(ADDON_ARITY).length]));
 });
+
+/** Long calls that fail on their threads, on any machine: each opens a file that is not there. */
+const CALLS = 12;
+
+testBuilt(
+  'long calls side by side each settle with their own outcome, round after round',
+  async () => {
+    const { startAttachLoop } = require(addonPath) as Record<
+      'startAttachLoop',
+      (filePath: string, readOnly: boolean) => { readonly done: Promise<unknown> }
+    >;
+    for (let round = 0; round < 20; round++) {
+      const paths = Array.from({ length: CALLS }, (_, index) => `/absent/${round}/${index}`);
+      const outcomes = paths.map((path) => startAttachLoop(path, true).done);
+      const failures = await Promise.all(
+        outcomes.map((done) => done.catch((error: unknown) => (error as { call: string }).call)),
+      );
+      expect(failures).toEqual(paths.map((path) => `open ${path}`));
+    }
+  },
+);
+
+testBuilt('twenty worker threads end with long calls under way', async () => {
+  const code = `
+    const { workerData } = require('node:worker_threads');
+    const { startAttachLoop } = require(workerData.addonPath);
+    for (let index = 0; index < ${CALLS}; index++) {
+      const { done, abort } = startAttachLoop('/absent/' + index, true);
+      done.catch(() => {});
+      if (index % 3 === 0) abort();
+    }
+    if (workerData.exits) process.exit();
+  `;
+  const exitCodes = await Promise.all(
+    Array.from({ length: WORKER_COUNT }, async (_, index) => {
+      const worker = new Worker(code, {
+        eval: true,
+        workerData: { addonPath, exits: index % 2 === 0 },
+      });
+      return new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
+    }),
+  );
+  expect(exitCodes).toEqual(exitCodes.map(() => 0));
+});

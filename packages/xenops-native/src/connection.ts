@@ -2,6 +2,7 @@
  * The connection that all verbs share: makes calls at once or on threads of the addon, and turns failures into errors that
  * say what was being done to what.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { AbortedError, HypervisorError, type ErrorContext } from '@xenops/core/errors';
 import { DOM0, type Domid } from '@xenops/core/ids';
 import type { DomainInfo, LongCallOptions, XenVersion } from '@xenops/core/hypervisor';
@@ -93,8 +94,9 @@ export class Connection {
         operation.abort();
       }
     };
+    // Bound: the addon calls back in the asynchronous context of the first long call, whosever this one is.
     const operation = this.call(deed, (xc, addon) =>
-      start(xc, onProgress === undefined ? undefined : onStage, addon),
+      start(xc, onProgress === undefined ? undefined : AsyncResource.bind(onStage), addon),
     );
     this.#running.add(operation.done);
     signal?.addEventListener('abort', operation.abort, { once: true });

@@ -13,15 +13,15 @@ describe('the addon on real Xen', () => {
   }, LAB_TIMEOUT_MS);
   afterAll(() => lab[Symbol.asyncDispose](), LAB_TIMEOUT_MS);
 
-  test.each<readonly [string, string, (readonly string[])?]>([
-    ['passes the compliance suite of Hypervisor', 'compliance-in-dom0.js'],
-    ['survives work that is cut short', 'teardown-in-dom0.js'],
-    ['does to real domains what the verbs say', 'verbs-in-dom0.js'],
-    ['shares memory and event channels with guests', 'rings-in-dom0.js'],
-    ['builds and boots guests, with kernels from a cache', 'builds-in-dom0.js'],
-    ['saves and restores guests at work', 'saves-in-dom0.js'],
+  test.each([
+    ['passes the compliance suite of Hypervisor', 'compliance-in-dom0.js', []],
+    ['survives work that is cut short', 'teardown-in-dom0.js', []],
+    ['does to real domains what the verbs say', 'verbs-in-dom0.js', []],
+    ['shares memory and event channels with guests', 'rings-in-dom0.js', []],
+    ['builds and boots guests, with kernels from a cache', 'builds-in-dom0.js', []],
+    ['saves and restores guests at work', 'saves-in-dom0.js', []],
     ['makes thirty guests at once', 'crowd-in-dom0.js', SMALL_CROWD],
-  ])(
+  ] as const)(
     '%s, and leaves no domain behind',
     (_, file, environment) => lab.passes(file, environment),
     RUN_TIMEOUT_MS,

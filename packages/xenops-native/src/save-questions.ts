@@ -1,4 +1,5 @@
 /** What the thread that saves asks on its way, put to the caller's functions. */
+import { AsyncResource } from 'node:async_hooks';
 import type { SaveSpec } from '@xenops/core/hypervisor';
 import type { AddonSaveQuestion } from './addon-build.ts';
 
@@ -26,10 +27,11 @@ export class SaveQuestions {
     return this.#failure;
   }
 
-  /** Answers by `reply`, now or later; never throws. */
-  readonly ask = (question: AddonSaveQuestion, reply: (answer: number) => void): void => {
-    this.#asked = Promise.all([this.#asked, this.#answer(question).then(reply)]);
-  };
+  /** Answers by `reply`, now or later; never throws. In the asynchronous context of who saves: see `Connection.run`. */
+  readonly ask: (question: AddonSaveQuestion, reply: (answer: number) => void) => void =
+    AsyncResource.bind((question, reply) => {
+      this.#asked = Promise.all([this.#asked, this.#answer(question).then(reply)]);
+    });
 
   /** Resolves once none of the caller's functions is under way. */
   async settle(): Promise<void> {

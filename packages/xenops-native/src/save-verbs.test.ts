@@ -1,4 +1,5 @@
 /** What saving and restoring add to the addon: its questions put to the caller, errors, progress. The addon is made up. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { DOM0, domid, evtchn } from '@xenops/core/ids';
@@ -50,6 +51,31 @@ function asking(
   };
   return { startSave };
 }
+
+test('whoever saves hears questions and stages in their own asynchronous context, whichever the addon calls in', async () => {
+  const caller = new AsyncLocalStorage<string>();
+  const seen: (string | undefined)[] = [];
+  const see = (): void => {
+    seen.push(caller.getStore());
+  };
+  const startSave = (...[, , , onQuestion, onStage]: StartSave): unknown => {
+    const ask = async (): Promise<void> => {
+      onStage?.('suspend');
+      await new Promise((reply) => {
+        onQuestion({ kind: 'suspend' }, reply);
+      });
+    };
+    return { done: caller.run('another', ask), abort: () => undefined };
+  };
+  const saves = verbsOn({ startSave });
+  const seeAndSuspend = async (): Promise<void> => {
+    see();
+    await suspend();
+  };
+  const spec = { fd: 3, suspend: seeAndSuspend };
+  await caller.run('ours', () => saves.saveDomain(DOMID, spec, { onProgress: see }));
+  expect(seen).toEqual(['ours', 'ours']);
+});
 
 describe('the questions of a save', () => {
   test('each goes to its function, and the answers are those of libxenguest', async () => {

@@ -1,5 +1,6 @@
 /** Releasing what was found. Whether it still belongs to nobody is asked again right before. */
 import { detachDevice } from '../devices/detach.ts';
+import { findConfinement, releaseConfinement } from '../dm/confinement.ts';
 import { recoverBuilds } from '../domain/build-mark.ts';
 import { pruneEmpty } from '../domain/remove-nodes.ts';
 import { DomainError, hasCode } from '../errors.ts';
@@ -95,6 +96,7 @@ async function release(host: Host, leftover: Leftover): Promise<void> {
       await removeAndPrune(host, deviceModelPath(leftover.domid), [deviceModelsPath()]);
       return;
     case 'record':
+      await releaseUser(host, leftover.domid);
       await removeAndPrune(host, recordPath(leftover.domid), [RECORD_ROOT]);
       return;
     case 'domain-nodes':
@@ -125,6 +127,12 @@ async function removeAndPrune(host: Host, path: string, above: readonly string[]
 async function forgetDomain({ store }: Host, domid: Domid): Promise<void> {
   if (await store.isIntroduced(domid)) await store.release(domid);
   await store.rm(domainPath(domid));
+}
+
+/** Whoever a confined device model has left still has its handles of Xen, which would work for the next domain with this number. */
+async function releaseUser(host: Host, domid: Domid): Promise<void> {
+  const place = await findConfinement(host, domid);
+  if (place !== undefined) await releaseConfinement(host, domid, place);
 }
 
 async function endModel(

@@ -21,14 +21,17 @@ export async function recentDomids(host: Host): Promise<ReadonlySet<Domid>> {
   return new Set((await readHistory(host)).map(({ domid }) => domid));
 }
 
-/** The latest record under way: domains end side by side, and each record is added to the one before. */
-const records = new WeakMap<Host, Promise<void>>();
+/**
+ * The latest record under way: domains end side by side, and each record is added to the one before. By the services, which
+ * all users of a host in one process share.
+ */
+const records = new WeakMap<Host['services'], Promise<void>>();
 
 /** Puts on record that the domid has been in use until now. */
 export async function markRecent(host: Host, domid: Domid): Promise<void> {
-  const before = records.get(host)?.catch(() => undefined);
+  const before = records.get(host.services)?.catch(() => undefined);
   const record = Promise.resolve(before).then(() => addRecord(host, domid));
-  records.set(host, record);
+  records.set(host.services, record);
   await record;
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { nodeHostServices as services } from './node-host-services.ts';
@@ -68,6 +68,17 @@ describe('files', () => {
     const file = path.join(folder, 'a');
     await writeFile(file, '');
     await expect(services.listFolder(file)).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+
+  test('of its own let a user of the system pass through its folder, whatever mask this process has', async () => {
+    const own = path.join(folder, 'own');
+    const mask = process.umask(0o077);
+    try {
+      await services.makeFolder(own);
+    } finally {
+      process.umask(mask);
+    }
+    expect((await stat(own)).mode & 0o777).toBe(0o711);
   });
 
   test('are removed, also when they are gone already', async () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { systemClock } from './clock.ts';
 import type { HostServices, ProcessIdentity } from './host-services.ts';
 import {
@@ -61,7 +61,9 @@ export const nodeHostServices: HostServices = {
   removeFile: (path) => rm(path, { force: true }),
   async makeFolder(path) {
     await rm(path, { recursive: true, force: true });
-    await mkdir(path, { mode: 0o711 });
+    await mkdir(path, { mode: 0o700 });
+    // The mask of a daemon would take the passage from those whose folder it is to be.
+    await chmod(path, 0o711);
   },
   removeFolder: (path) => rm(path, { recursive: true, force: true }),
   async makeFileOf({ uid, gid }, path) {

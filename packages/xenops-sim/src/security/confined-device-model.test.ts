@@ -11,8 +11,9 @@ import {
   deviceModelConfig,
   startDomainDeviceModel,
 } from '@xenops/core/dm';
+import { findLeftovers, inspectHost, repairLeftovers } from '@xenops/core/doctor';
 import { buildDomain, createDomain, destroyDomain, readDomainConfig } from '@xenops/core/domain';
-import type { Host } from '@xenops/core/host';
+import type { Host, SystemUser } from '@xenops/core/host';
 import { randomVmUuid, type Domid } from '@xenops/core/ids';
 import { createSimHost, type SimHost, type SimHostOptions } from '../sim-host.ts';
 import { countAll, hostOf, makeGuest } from '../system/whole-host.test-helper.ts';
@@ -136,6 +137,30 @@ test('that never answers is no device model, and no process', async () => {
   expect(sim.control.machine.processes.size).toBe(0);
   await expect(access(rootOf(domid))).rejects.toMatchObject({ code: 'ENOENT' });
   await destroy(domid);
+  expect(await countAll(sim)).toEqual(before);
+});
+
+test('that kills who is to kill it stays on record, until the doctor has ended it', async () => {
+  const before = await countAll(sim);
+  const domid = await makeHvm();
+  await startModel(domid);
+  const { services } = host;
+  const hostile: Host = {
+    ...host,
+    services: { ...services, killUser: () => Promise.reject(new Error('It withstood')) },
+  };
+  await expect(destroyDomain(hostile, domid, { timeoutMs: 10_000 })).rejects.toMatchObject({
+    code: 'DOMAIN_LEFTOVERS',
+  });
+  const killed: SystemUser[] = [];
+  const killing: Host = {
+    ...host,
+    services: { ...services, killUser: async (user) => void killed.push(user) },
+  };
+  const repairs = await repairLeftovers(killing, findLeftovers(await inspectHost(host)));
+  expect(repairs.filter(({ outcome }) => outcome !== 'released')).toEqual([]);
+  expect(killed).toEqual([{ uid: 131_072 + domid, gid: 131_070 }]);
+  await expect(access(rootOf(domid))).rejects.toMatchObject({ code: 'ENOENT' });
   expect(await countAll(sim)).toEqual(before);
 });
 

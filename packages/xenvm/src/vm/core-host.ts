@@ -269,6 +269,9 @@ export class CoreHost implements VmHost, AsyncDisposable {
     const { domain } = spec;
     const { signal } = call;
     const described = describeVbd({ domid, guestType: domain.build.kind }, disk);
+    if (described.backend === 'device-model' && disk.isCdrom !== true) {
+      await assertNotConfined(this.#host, domid, `a disk that it would serve, as ${disk.vdev} is`);
+    }
     const isServed =
       described.backend !== 'device-model' || (await this.#model(domid)) !== undefined;
     await attachDevice(this.#host, described, { signal });
@@ -318,6 +321,7 @@ export class CoreHost implements VmHost, AsyncDisposable {
   }
 
   async attachPci(domid: Domid, devices: readonly PciSpec[], call: HostCall): Promise<void> {
+    await assertNotConfined(this.#host, domid, 'a PCI device');
     await givePci(this.#host, domid, devices, call);
   }
 

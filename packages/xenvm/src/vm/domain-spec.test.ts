@@ -86,6 +86,8 @@ test('what Xen fixes at the creation is said where it is not its own choice', ()
 test('keys without effect are known for the log', () => {
   const { config } = parseConfig(`${HVM}sound=ac97\nsmbios-pt=true`);
   expect(ignoredKeys(config)).toEqual(['smbios-pt', 'sound']);
+  expect(ignoredKeys(parseConfig(`${HVM}dm-restrict=true`).config)).toEqual([]);
+  expect(ignoredKeys(parseConfig(`${PV}dm-restrict=true`).config)).toEqual(['dm-restrict']);
   const usual = parseConfig(`${HVM}vcpus=2\ncores-per-socket=2\npower-management=2`).config;
   expect(ignoredKeys(usual)).toEqual([]);
 });

@@ -109,6 +109,7 @@ export function ignoredKeys(config: VmConfig): readonly string[] {
     'oem-features': config.oemFeatures !== 0,
     'inject-sci': config.injectSci !== 0,
     'diskinfo-pt': config.diskInfoPassThrough,
+    'dm-restrict': config.isModelConfined && guestTypeOf(config) !== 'hvm',
     'pci (msitranslate, power_mgmt, guest_slot, vdevfn)': config.pci.some(
       ({ msitranslate, powerManagement, guestSlot, vdevfn }) =>
         (msitranslate ?? powerManagement ?? guestSlot ?? vdevfn) !== undefined,

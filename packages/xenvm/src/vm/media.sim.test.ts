@@ -102,6 +102,12 @@ describe('the drive of an HVM guest', () => {
     await expect(
       monitor.task('cd-insert-file', { virtpath: 'hdc', physpath: bench.path('kernel') }),
     ).rejects.toThrow('its device model is confined');
+    await expect(
+      monitor.task('disk-add', {
+        ...{ path: bench.path('kernel'), device: 'xvdb', type: 'qcow2' },
+        ...{ mode: 'r', devtype: 'disk', now: true },
+      }),
+    ).rejects.toThrow('a disk that it would serve, as xvdb is');
     await monitor.task('destroy');
   });
 

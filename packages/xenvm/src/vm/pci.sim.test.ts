@@ -94,6 +94,20 @@ test('a guest without room for devices is told so, and gets its device at the ne
   await monitor.task('destroy');
 });
 
+test('a guest whose device model is confined gets no device, and keeps running', async () => {
+  await using monitor = await bench.monitor(
+    `type=hvm\nfirmware=${bench.path('kernel')}\npassthrough=yes`,
+  );
+  await monitor.task('start');
+  const domid = await monitor.task('get-domid');
+  await bench.host.store.write(`/libxl/${domid}/xenops/device-model-user`, '131073 131070');
+  await expect(
+    monitor.task('pci-add', { id: 0, ...address(CARD), now: true }),
+  ).rejects.toThrow('its device model is confined');
+  expect([kernel.log, await states()]).toEqual([[], ['host', 'host']]);
+  await monitor.task('destroy');
+});
+
 test('a guest with a device of the host has no image', async () => {
   await using monitor = await bench.monitor(`pci=0,bind,${CARD}`);
   await monitor.task('start');
