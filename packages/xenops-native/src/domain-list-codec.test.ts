@@ -132,6 +132,15 @@ describe('the list of domains from the addon', () => {
     expect(table({ longs: { maxPages: 0xfffffffen } }).at(0).maxMemoryKib).toBe(0xfffffffe * 4);
   });
 
+  test.each([2 ** 28 - 1, 2 ** 28, 2 ** 30, 2 ** 32 - 1, 2 ** 32 + 1, 2 ** 51 - 1])(
+    '%d pages are so many times 4 KiB',
+    (pages) => {
+      const longs = { totalPages: BigInt(pages), outstandingPages: BigInt(pages) };
+      const { memoryKib, outstandingKib } = table({ longs }).at(0);
+      expect([memoryKib, outstandingKib]).toEqual([pages * 4, pages * 4]);
+    },
+  );
+
   test('domids are read without decoding, and every domain in order', () => {
     const list = table({ domid: 0 }, { domid: 5 }, { domid: 9 });
     expect(list.length).toBe(3);
