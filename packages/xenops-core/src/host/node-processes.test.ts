@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -102,6 +104,20 @@ test('a program that has an end tells its status', async () => {
   expect(await exitStatusOf('/bin/sh', ['-c', 'exit 3'])).toBe(3);
   expect(await exitStatusOf('/bin/sh', ['-c', 'kill -9 $$'])).toBe(-1);
   await expect(exitStatusOf('/bin/none', [])).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+const testAsRoot = process.getuid?.() === 0 ? test : test.skip;
+
+testAsRoot('a user whose processes kill whoever comes to kill them is killed', async () => {
+  const user = { uid: 1_999_999_999, gid: 1_999_999_999 };
+  const hostile = spawn('/bin/sh', ['-c', 'echo; while :; do kill -KILL -1; done'], {
+    ...{ ...user, cwd: '/', stdio: ['ignore', 'pipe', 'ignore'] },
+    ...{ timeout: 10_000, killSignal: 'SIGKILL' },
+  });
+  const ended = once(hostile, 'exit');
+  await once(hostile.stdout, 'data');
+  await killUser(user);
+  expect(await ended).toEqual([null, 'SIGKILL']);
 });
 
 test.each([0, 99, -1, Number.NaN])(

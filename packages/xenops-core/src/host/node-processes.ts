@@ -112,24 +112,32 @@ export async function signalProcess(
   }
 }
 
-/** A killer that its victims kill first is sent again this often. */
+/** A killer that others kill first is sent again this often. */
 const KILLERS_MAX = 16;
+/** Nobody's: killers that are to be safe from their victims have it, and may kill each other. */
+const KILLER_UID = 4_294_967_294;
+/**
+ * `kill(-1)` with the rights of a user whose processes have none over it: those go by the real and the saved user of a victim, these by the effective one
+ * (kill(2)). Neither Node.js nor the shell can part them. What is root's is out of reach once the real user is not root.
+ */
+const SAFE_KILLER = '($<, $>) = @ARGV; exit 1 unless $< == $ARGV[0] && $> == $ARGV[1]; kill 9, -1';
 
 /**
- * Kills every process of a user at once, by `kill(-1)` as that user: who forks without end is not caught one by one. Victims can kill the killer, so
- * it is sent again until one has come to its end by itself.
+ * Kills every process of a user at once, by `kill(-1)` as that user: who forks without end is not caught one by one. Victims can kill such a killer, so
+ * the next is one that they cannot; it is sent again until one has come to its end by itself.
  */
 export async function killUser({ uid, gid }: SystemUser): Promise<void> {
   if (!isOrdinary(uid) || !isOrdinary(gid)) throw new RangeError(`User ${uid} is not to be killed`);
   for (let sent = 0; sent < KILLERS_MAX; sent += 1) {
-    const killer = spawn('/bin/sh', ['-c', 'kill -KILL -1'], {
-      cwd: '/',
-      uid,
-      gid,
-      stdio: 'ignore',
-    });
+    const killer =
+      sent === 0
+        ? spawn('/bin/sh', ['-c', 'kill -KILL -1'], { cwd: '/', uid, gid, stdio: 'ignore' })
+        : spawn('/usr/bin/perl', ['-e', SAFE_KILLER, String(KILLER_UID), String(uid)], {
+            ...{ cwd: '/', env: {}, stdio: 'ignore' },
+          });
     const [status] = (await once(killer, 'exit')) as [number | null];
-    if (status !== null) return;
+    // The shell fails where there is nobody to kill, the other one when it did not become who it is to be.
+    if (status === 0 || (status !== null && sent === 0)) return;
   }
   throw new Error(`The processes of user ${uid} withstood ${KILLERS_MAX} attempts to kill them`);
 }

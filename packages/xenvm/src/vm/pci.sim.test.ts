@@ -101,9 +101,9 @@ test('a guest whose device model is confined gets no device, and keeps running',
   await monitor.task('start');
   const domid = await monitor.task('get-domid');
   await bench.host.store.write(`/libxl/${domid}/xenops/device-model-user`, '131073 131070');
-  await expect(
-    monitor.task('pci-add', { id: 0, ...address(CARD), now: true }),
-  ).rejects.toThrow('its device model is confined');
+  await expect(monitor.task('pci-add', { id: 0, ...address(CARD), now: true })).rejects.toThrow(
+    'its device model is confined',
+  );
   expect([kernel.log, await states()]).toEqual([[], ['host', 'host']]);
   await monitor.task('destroy');
 });
