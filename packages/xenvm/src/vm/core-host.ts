@@ -28,6 +28,7 @@ import {
   saveDomainFile,
   updateXlFile,
   waitForShutdown,
+  type BuildConfig,
   type DomainEnd,
 } from '@xenops/core/domain';
 import { moveVif } from '@xenops/core/netman';
@@ -142,11 +143,8 @@ export class CoreHost implements VmHost, AsyncDisposable {
       signal,
       onProgress,
       check(config) {
-        if (config.build.kind === spec.domain.build.kind) return config;
-        throw new ConfigError('CONFIG_BAD_VALUE', {
-          message: `The image ${imagePath} has a ${config.build.kind} guest and cannot be restored as ${spec.domain.build.kind}`,
-          context: { imagePath },
-        });
+        assertFits(imagePath, config.build, spec.domain.build);
+        return config;
       },
     });
     if (statePath !== undefined) this.#modelStates.set(domid, statePath);
@@ -430,6 +428,22 @@ export class CoreHost implements VmHost, AsyncDisposable {
     this.#modelStates.delete(domid);
     await hangUp(model);
     if (statePath !== undefined) await this.removeFile(statePath);
+  }
+}
+
+/** Whoever wrote the image gets no more of the host by it than the configuration gives. */
+function assertFits(imagePath: string, image: BuildConfig, own: BuildConfig): void {
+  const memoryOf = ({ memoryKib, maxMemoryKib = memoryKib }: BuildConfig): number => maxMemoryKib;
+  const refuse = (has: string, limit: string): never => {
+    throw new ConfigError('CONFIG_BAD_VALUE', {
+      message: `The image ${imagePath} has ${has} and cannot be restored as a VM of ${limit}`,
+      context: { imagePath },
+    });
+  };
+  if (image.kind !== own.kind) refuse(`a ${image.kind} guest`, `type ${own.kind}`);
+  if (image.vcpus > own.vcpus) refuse(`${image.vcpus} vcpus`, `${own.vcpus}`);
+  if (memoryOf(image) > memoryOf(own)) {
+    refuse(`${memoryOf(image)} KiB of memory`, `${memoryOf(own)} KiB`);
   }
 }
 

@@ -56,3 +56,19 @@ test.each(['xenserver:/dev/sdb', 'image', 'a:b', ''])(
     await monitor.task('destroy');
   },
 );
+
+test.each([
+  ['memory=96', /98304 KiB of memory and cannot be restored as a VM of 65536 KiB/],
+  ['vcpus=2', /2 vcpus and cannot be restored as a VM of 1/],
+])('an image of a guest with %s is refused where the configuration has less', async (more, why) => {
+  const image = bench.path('image');
+  {
+    await using monitor = await bench.monitor(more);
+    await monitor.task('start');
+    await monitor.task('suspend', { file: image });
+  }
+  await using monitor = await bench.monitor();
+  await expect(monitor.task('restore', { file: image })).rejects.toThrow(why);
+  expect((await bench.leftovers()).domains).toBe(0);
+  expect((await stat(image)).size).toBeGreaterThan(0);
+});
