@@ -13,6 +13,9 @@ kill "$CONSOLE_PID"
 
 describeSlice('xenops on real Xen', () => LabHost.start(), TEST_TIMEOUT_MS);
 
+/** Guests have the ring of xenstored from Xen itself, and xenconsoled needs no more of a console than its type, limit, port and ring (ADR 14). */
+const READ_BY_NOBODY = /DOMID\/(?:store|console\/(?:backend|output)|memory\/videoram)\b/;
+
 describe('xenops beside xl on real Xen', () => {
   let host: LabHost;
   let xenops: Xenops;
@@ -84,7 +87,7 @@ describe('xenops beside xl on real Xen', () => {
   );
 
   test(
-    'the nodes of our guest are those that xl writes',
+    'the nodes of our guest are those that xl writes, but for a few that nobody reads',
     async () => {
       const domid = await xenops.create('-name', 'ours');
       await xenops.ok(...xenops.buildWords(domid));
@@ -111,7 +114,8 @@ describe('xenops beside xl on real Xen', () => {
           )
           .sort();
       };
-      expect(await shape(domid)).toEqual(await shape(theirs));
+      const read = (await shape(theirs)).filter((line) => !READ_BY_NOBODY.test(line));
+      expect(await shape(domid)).toEqual(read);
       await xenops.destroy(domid);
       await xenops.destroy(theirs);
       await host.sh(`rm ${host.folder}/theirs.cfg`);
