@@ -98,7 +98,7 @@ describe('doctor', () => {
     const { services } = sim.host;
     const { identity } = await services.startProcess({
       path: '/usr/bin/qemu-system-i386',
-      args: [],
+      args: ['-xen-domid', '9'],
       env: {},
       log: { path: '/log', rotateBytes: 1 },
     });
