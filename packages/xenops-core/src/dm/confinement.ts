@@ -84,8 +84,10 @@ export async function findConfinement(host: Host, domid: Domid): Promise<Place |
   return { user: { uid: Number(uid), gid: Number(gid) }, rootPath: rootPathOf(host, domid) };
 }
 
-/** Kills what is left of a confined device model and removes its folder. */
-export async function releaseConfinement(host: Host, domid: Domid, place: Place): Promise<void> {
+/** Kills what is left of the domain's device model and removes its folder, if it is confined by our record. */
+export async function releaseConfinement(host: Host, domid: Domid): Promise<void> {
+  const place = await findConfinement(host, domid);
+  if (place === undefined) return;
   await host.services.killUser(place.user);
   await host.services.removeFolder(place.rootPath);
   await host.store.rm(ownRecordPath(domid, RECORD));

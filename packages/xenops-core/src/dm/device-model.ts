@@ -61,8 +61,7 @@ export async function startDeviceModel(
   await assertNone(host, domid);
   return withUndo(`Starting the device model of domain ${domid}`, async (undo) => {
     undo.push('where it is confined', async () => {
-      const place = isConfined ? await findConfinement(host, domid) : undefined;
-      if (place !== undefined) await releaseConfinement(host, domid, place);
+      if (isConfined) await releaseConfinement(host, domid);
     });
     const confinement = isConfined ? await confine(host, config, qemuPath) : undefined;
     await prepareNodes(host, domid);
@@ -129,12 +128,9 @@ export async function adoptDeviceModel(
 
 /** Ends the device model of a domain, if it has one; waits until it has let go of the guest's disks. */
 export async function stopDeviceModel(host: Host, domid: Domid): Promise<void> {
-  const [identity, place] = await Promise.all([
-    recordedProcess(host, domid),
-    findConfinement(host, domid),
-  ]);
+  const identity = await recordedProcess(host, domid);
   if (identity !== undefined) await endProcess(host, identity);
-  if (place !== undefined) await releaseConfinement(host, domid, place);
+  await releaseConfinement(host, domid);
   await Promise.all(
     Object.values(socketPaths(host, domid)).map((file) => host.services.removeFile(file)),
   );

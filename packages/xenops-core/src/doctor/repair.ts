@@ -1,6 +1,6 @@
 /** Releasing what was found. Whether it still belongs to nobody is asked again right before. */
 import { detachDevice } from '../devices/detach.ts';
-import { findConfinement, releaseConfinement } from '../dm/confinement.ts';
+import { releaseConfinement } from '../dm/confinement.ts';
 import { recoverBuilds } from '../domain/build-mark.ts';
 import { pruneEmpty } from '../domain/remove-nodes.ts';
 import { DomainError, hasCode } from '../errors.ts';
@@ -96,7 +96,8 @@ async function release(host: Host, leftover: Leftover): Promise<void> {
       await removeAndPrune(host, deviceModelPath(leftover.domid), [deviceModelsPath()]);
       return;
     case 'record':
-      await releaseUser(host, leftover.domid);
+      // Whoever a confined device model has left still has its handles of Xen, which would work for the next domain with this number.
+      await releaseConfinement(host, leftover.domid);
       await removeAndPrune(host, recordPath(leftover.domid), [RECORD_ROOT]);
       return;
     case 'domain-nodes':
@@ -127,12 +128,6 @@ async function removeAndPrune(host: Host, path: string, above: readonly string[]
 async function forgetDomain({ store }: Host, domid: Domid): Promise<void> {
   if (await store.isIntroduced(domid)) await store.release(domid);
   await store.rm(domainPath(domid));
-}
-
-/** Whoever a confined device model has left still has its handles of Xen, which would work for the next domain with this number. */
-async function releaseUser(host: Host, domid: Domid): Promise<void> {
-  const place = await findConfinement(host, domid);
-  if (place !== undefined) await releaseConfinement(host, domid, place);
 }
 
 async function endModel(
