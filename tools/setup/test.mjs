@@ -91,6 +91,20 @@ function expectedReports(target) {
   });
 }
 
+/** What failed, told again at the end: thousands of lines are between the failure and there. */
+const failures = [];
+
+/** The tests that a report of jest says have failed, each with the first lines of why. */
+function failedTests(name, report) {
+  return report.testResults.flatMap(({ name: file, message, assertionResults }) => {
+    const failed = assertionResults.filter(({ status }) => status === 'failed');
+    const texts = failed.map(({ fullName, failureMessages: [why = ''] }) => `${fullName}\n${why}`);
+    return (texts.length > 0 || message === '' ? texts : [message]).map((text) =>
+      [`${name}: ${path.relative(workspace, file)}`, ...text.split('\n').slice(0, 12)].join('\n  '),
+    );
+  });
+}
+
 /** Runs the tests of every package and adds up what jest reports; a package that reports nothing has failed. */
 async function tests(title, target, env = {}) {
   const folder = resultsFolder();
@@ -102,7 +116,8 @@ async function tests(title, target, env = {}) {
     const file = path.join(folder, name);
     const report = existsSync(file)
       ? JSON.parse(readFileSync(file, 'utf8'))
-      : { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0 };
+      : { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0, testResults: [] };
+    failures.push(...failedTests(path.basename(name, '.json'), report));
     sum = {
       passed: sum.passed + report.numPassedTests,
       failed: sum.failed + report.numFailedTests + report.numRuntimeErrorTestSuites,
@@ -144,6 +159,7 @@ await main(async () => {
       sums.push(await tests(title, 'test:lab', { ...lab, ...LONG }));
     }
   }
+  for (const failure of failures) process.stderr.write(`FAILED: ${failure}\n`);
   const total = (key) => sums.reduce((sum, each) => sum + each[key], 0);
   process.stdout.write(`${total('passed')} passed, ${total('failed')} failed\n`);
   return total('failed') === 0 ? 0 : 1;
