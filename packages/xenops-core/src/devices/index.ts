@@ -12,7 +12,14 @@ export {
 export { describeVbd } from './classes/vbd.ts';
 export type { DiskBackend, DiskFormat, VbdConfig, VbdGuest } from './classes/vbd.ts';
 export { describeVif, isUnicastMac, randomMac } from './classes/vif.ts';
-export type { Network, VifConfig, VifRate } from './classes/vif.ts';
+export {
+  emulatedCard,
+  EMULATED_CARDS,
+  type EmulatedCard,
+  type Network,
+  type VifConfig,
+  type VifRate,
+} from './classes/vif.ts';
 export { DEVICE_TIMEOUTS, type DeviceOptions } from './timeouts.ts';
 export { parseXenbusState, XENBUS, XENBUS_STATE_NAMES, type XenbusState } from './xenbus-state.ts';
 export { describeArgo } from './classes/argo.ts';

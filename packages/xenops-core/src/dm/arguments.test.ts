@@ -152,6 +152,12 @@ describe('the command line of qemu', () => {
     );
   });
 
+  test('has a sound card where one is asked for', () => {
+    expect(argsOf({ sound: 'hda' })).toContain(' -device intel-hda -device hda-duplex ');
+    expect(argsOf({ sound: 'ac97' })).toContain(' -device AC97 ');
+    expect(argsOf({ guestType: 'pv', sound: 'ac97' })).not.toContain('AC97');
+  });
+
   test('starts a kernel directly', () => {
     const directKernel = { kernelPath: '/k', ramdiskPath: '/r', cmdline: 'console=ttyS0' };
     expect(argsOf({ directKernel, serials: ['pty'] })).toContain(

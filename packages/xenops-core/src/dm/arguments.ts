@@ -2,7 +2,7 @@
 import { ConfigError } from '../errors.ts';
 import { diskNumber, parseDiskName } from '../devices/disk-number.ts';
 import { mibFromKibUp } from '../units.ts';
-import type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
+import type { DeviceModelConfig, EmulatedDisk, EmulatedNic, SoundCard } from './config.ts';
 import type { ProcessSpec } from '../host/host-services.ts';
 import type { Confinement } from './confinement.ts';
 
@@ -94,6 +94,7 @@ function hvmArguments(config: DeviceModelConfig): readonly string[] {
         ]),
     ...(config.usbTablet === false ? [] : ['-usb', '-usbdevice', 'tablet']),
     ...(config.acpi === false ? ['-no-acpi'] : []),
+    ...(config.sound === undefined ? [] : SOUND_ARGUMENTS[config.sound]),
     ...['-smp', vcpus === 1 ? '1' : `${onlineVcpus},maxcpus=${vcpus}`],
     ...(nics.length === 0 ? ['-net', 'none'] : nics.flatMap((nic) => nicArguments(config, nic))),
   ];
@@ -110,6 +111,13 @@ function cardArguments({ card = 'cirrus', videoMemoryKib }: DeviceModelConfig): 
       return [];
   }
 }
+
+const SOUND_ARGUMENTS: Readonly<Record<SoundCard, readonly string[]>> = {
+  ac97: ['-device', 'AC97'],
+  es1370: ['-device', 'ES1370'],
+  hda: ['-device', 'intel-hda', '-device', 'hda-duplex'],
+  sb16: ['-device', 'sb16'],
+};
 
 function nicArguments({ domid }: DeviceModelConfig, nic: EmulatedNic): readonly string[] {
   const { devid, mac, model, bridge } = nic;

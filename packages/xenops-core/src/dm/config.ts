@@ -3,6 +3,7 @@ import type { GuestType } from '../hypervisor/hypervisor.ts';
 import type { Domid } from '../ids.ts';
 import type { DiskFormat } from '../devices/classes/vbd.ts';
 import type { VncConfig } from '../devices/classes/framebuffer.ts';
+import type { EmulatedCard } from '../devices/classes/vif.ts';
 
 /** A disk that the guest sees on an emulated controller too. */
 export interface EmulatedDisk {
@@ -18,9 +19,13 @@ export interface EmulatedDisk {
 export interface EmulatedNic {
   readonly devid: number;
   readonly mac: string;
-  readonly model: 'rtl8139' | 'e1000' | 'virtio-net-pci';
+  readonly model: EmulatedCard;
   readonly bridge: string;
 }
+
+/** Emulated sound cards. */
+export const SOUND_CARDS = ['ac97', 'es1370', 'hda', 'sb16'] as const;
+export type SoundCard = (typeof SOUND_CARDS)[number];
 
 export interface DeviceModelConfig {
   readonly domid: Domid;
@@ -47,6 +52,8 @@ export interface DeviceModelConfig {
   /** Serial ports; `pty`, or another of qemu's character devices. */
   readonly serials?: readonly string[] | undefined;
   readonly usbTablet?: boolean | undefined;
+  /** What it plays goes where qemu sends sound of its own accord. */
+  readonly sound?: SoundCard | undefined;
   readonly acpi?: boolean | undefined;
   readonly disks: readonly EmulatedDisk[];
   readonly nics: readonly EmulatedNic[];

@@ -1,6 +1,7 @@
 /** The device model of a whole domain, from the configuration that it is built and saved with. */
 import type { DomainConfig } from '../domain/xl-config.ts';
 import { VIDEO_KIB_DEFAULT } from '../domain/build-config.ts';
+import { EMULATED_CARDS } from '../devices/classes/vif.ts';
 import { parseDiskName } from '../devices/disk-number.ts';
 import { getHotplug } from '../hotplug/get-hotplug.ts';
 import type { Host } from '../host/host.ts';
@@ -18,6 +19,7 @@ export type DeviceModelExtras = Pick<
   | 'directKernel'
   | 'serials'
   | 'usbTablet'
+  | 'sound'
   | 'statePath'
   | 'extraArgs'
   | 'qemuPath'
@@ -55,10 +57,8 @@ export function deviceModelConfig(
           ]
         : [],
     ),
-    nics: nics.flatMap(({ devid, mac, network, isEmulated }) =>
-      isEmulated === true
-        ? [{ devid, mac, model: 'rtl8139' as const, bridge: network.bridge }]
-        : [],
+    nics: nics.flatMap(({ devid, mac, network, isEmulated, emulatedCard = EMULATED_CARDS[0] }) =>
+      isEmulated === true ? [{ devid, mac, model: emulatedCard, bridge: network.bridge }] : [],
     ),
   };
 }

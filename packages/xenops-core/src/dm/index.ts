@@ -1,7 +1,13 @@
 export { driveId, qemuArguments, STATE_FD } from './arguments.ts';
 export { changeMedium, type Medium } from './cdrom.ts';
 export { assertNotConfined } from './confinement.ts';
-export type { DeviceModelConfig, EmulatedDisk, EmulatedNic } from './config.ts';
+export {
+  SOUND_CARDS,
+  type DeviceModelConfig,
+  type EmulatedDisk,
+  type EmulatedNic,
+  type SoundCard,
+} from './config.ts';
 export {
   adoptDeviceModel,
   DeviceModel,

@@ -105,3 +105,20 @@ test('whether the device model is confined is said as xl says it', () => {
   expect(decodeXlConfig(json).build).toEqual(build);
   expect(encodeXlConfig(config)).not.toContain('dm_restrict');
 });
+
+test('the emulated card of an interface is kept, by the name that xl has for it too', () => {
+  const nic = { ...config.nics[0], devid: 0, mac: '00:16:3e:00:00:01' } as const;
+  const network = { kind: 'bridge', bridge: 'xenbr0' } as const;
+  const emulated = { ...nic, network, isEmulated: true };
+  const round = (card: object) =>
+    decodeXlConfig(encodeXlConfig({ ...config, nics: [{ ...emulated, ...card }] })).nics;
+  expect(round({})).toEqual([emulated]);
+  expect(round({ emulatedCard: 'e1000' })).toEqual([{ ...emulated, emulatedCard: 'e1000' }]);
+  const ofXl = encodeXlConfig({
+    ...config,
+    nics: [{ ...emulated, emulatedCard: 'virtio-net-pci' }],
+  });
+  expect(decodeXlConfig(ofXl.replace('virtio-net-pci', 'virtio-net')).nics).toMatchObject([
+    { emulatedCard: 'virtio-net-pci' },
+  ]);
+});

@@ -7,7 +7,7 @@ import type { GuestType, TscMode } from '../hypervisor/hypervisor.ts';
 import { TSC_MODES } from '../hypervisor/hypervisor.ts';
 import { vmUuid, type VmUuid } from '../ids.ts';
 import type { VbdConfig } from '../devices/classes/vbd.ts';
-import type { VifConfig } from '../devices/classes/vif.ts';
+import { emulatedCard, type VifConfig } from '../devices/classes/vif.ts';
 import type { BuildConfig, DirectKernel } from './build-config.ts';
 
 /** A whole domain: what it is, how it is built, which disks and interfaces it has. */
@@ -63,6 +63,7 @@ export function encodeXlConfig({ uuid, name, build, disks, nics }: DomainConfig)
       ...(nic.vifname === undefined ? {} : { ifname: nic.vifname }),
       ...(nic.script === undefined ? {} : { script: nic.script }),
       nictype: nic.isEmulated === true ? 'vif_ioemu' : 'vif',
+      ...(nic.emulatedCard === undefined ? {} : { model: nic.emulatedCard }),
     })),
     on_reboot: 'restart',
     on_soft_reset: 'soft_reset',
@@ -147,6 +148,7 @@ function diskOf(value: unknown): VbdConfig {
 function nicOf(value: unknown, index: number): VifConfig {
   const nic = objectOf(value, 'an interface');
   const { bridge, mtu, script, ifname, devid } = nic;
+  const card = nic['nictype'] === 'vif_ioemu' ? emulatedCard(nic['model']) : undefined;
   return {
     devid: typeof devid === 'number' ? devid : index,
     mac: textOf(nic['mac'], 'the mac of an interface'),
@@ -155,6 +157,7 @@ function nicOf(value: unknown, index: number): VifConfig {
     ...(typeof script === 'string' ? { script } : {}),
     ...(typeof ifname === 'string' ? { vifname: ifname } : {}),
     ...(nic['nictype'] === 'vif_ioemu' ? { isEmulated: true } : {}),
+    ...(card === undefined ? {} : { emulatedCard: card }),
   };
 }
 

@@ -95,7 +95,7 @@ export interface ModelConfig {
   readonly serial: string;
   readonly display: Display;
   readonly vncPassword: string | undefined;
-  readonly videoCard: 'cirrus' | 'std' | 'none';
+  readonly videoCard: 'cirrus' | 'std' | 'none' | undefined;
   readonly usbTablet: boolean;
   readonly sound: string | undefined;
   readonly extraHvm: readonly Pair[];

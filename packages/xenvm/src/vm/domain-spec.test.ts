@@ -56,6 +56,20 @@ describe('what a domain is made of', () => {
     expect(display('none')).toBeUndefined();
   });
 
+  test('cards: of the screen, for sound, for a network', () => {
+    const { model, domain } = specOf(
+      `${HVM}sound=hda\nextra-hvm=std-vga=\nnic=bridge=br0,model=virtio-net\nnic=bridge=br0`,
+    );
+    expect(model).toMatchObject({ card: 'std', sound: 'hda' });
+    expect(domain.nics).toMatchObject([
+      { isEmulated: true, emulatedCard: 'virtio-net-pci' },
+      { isEmulated: true },
+    ]);
+    expect(domain.nics[1]).not.toHaveProperty('emulatedCard');
+    expect(specOf(`${HVM}video-card=none\nextra-hvm=std-vga=`).model.card).toBe('none');
+    expect(specOf(HVM).model).toMatchObject({ card: undefined, sound: undefined });
+  });
+
   test("a manager's agent is no path of qemu", () => {
     expect(specOf(`${HVM}qemu-dm-path=/usr/sbin/dm-agent`).model.qemuPath).toBeUndefined();
     expect(specOf(`${HVM}dm-restrict=true`).domain.build).toMatchObject({ isModelConfined: true });
@@ -84,10 +98,14 @@ test('what Xen fixes at the creation is said where it is not its own choice', ()
 });
 
 test('keys without effect are known for the log', () => {
-  const { config } = parseConfig(`${HVM}sound=ac97\nsmbios-pt=true`);
-  expect(ignoredKeys(config)).toEqual(['smbios-pt', 'sound']);
+  const { config } = parseConfig(
+    `${HVM}sound=loud\nsmbios-pt=true\nextra-hvm=vgpu\nnic=bridge=br0,model=ne2000`,
+  );
+  expect(ignoredKeys(config)).toEqual(['smbios-pt', 'sound', 'nic (model)', 'extra-hvm']);
   expect(ignoredKeys(parseConfig(`${HVM}dm-restrict=true`).config)).toEqual([]);
   expect(ignoredKeys(parseConfig(`${PV}dm-restrict=true`).config)).toEqual(['dm-restrict']);
-  const usual = parseConfig(`${HVM}vcpus=2\ncores-per-socket=2\npower-management=2`).config;
+  const usual = parseConfig(
+    `${HVM}vcpus=2\ncores-per-socket=2\npower-management=2\nextra-hvm=std-vga=\nextra-hvm=surfman=`,
+  ).config;
   expect(ignoredKeys(usual)).toEqual([]);
 });

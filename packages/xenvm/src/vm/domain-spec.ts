@@ -1,6 +1,6 @@
 /** From the configuration of a VM to what `@xenops/core` makes domains of. Pure. */
-import type { VbdConfig, VifConfig } from '@xenops/core/devices';
-import type { DeviceModelExtras } from '@xenops/core/dm';
+import { emulatedCard, type VbdConfig, type VifConfig } from '@xenops/core/devices';
+import { SOUND_CARDS, type DeviceModelExtras, type SoundCard } from '@xenops/core/dm';
 import type { BuildConfig, CreateConfig, DomainConfig } from '@xenops/core/domain';
 import type { CpuPolicySpec } from '@xenops/core/hypervisor';
 import type { VmUuid } from '@xenops/core/ids';
@@ -36,8 +36,8 @@ export interface DomainSpec {
 const BRIDGE_DEFAULT = 'xenbr0';
 /** libxl's choice of Hyper-V interfaces (`HVMPV_base_freq`, `time_ref_count`, `apic_assist`, `crash_ctl`; public/hvm/params.h). */
 const VIRIDIAN_FEATURES = 0b110_0101n;
-/** The card that core's device model shows. */
-const EMULATED_CARD = 'rtl8139';
+/** Options for OpenXT's device model that say no more than that its display service shows the screen, or which card: `extraCard`. */
+const EXTRA_OPTIONS_MET: ReadonlySet<string> = new Set(['surfman', 'std-vga']);
 /** `power-management` of a guest that is to see the battery of the host. */
 const BATTERY_PASSED_ON = 1;
 /** A VNC port below is a display number. */
@@ -100,9 +100,9 @@ export function ignoredKeys(config: VmConfig): readonly string[] {
     'smbios-oem-types-pt': config.smbiosOemTypes.length > 0,
     // Without it the processors are the cores of one socket.
     'cores-per-socket': (config.coresPerSocket ?? config.vcpus) !== config.vcpus,
-    sound: config.sound !== undefined,
-    'nic (model)': config.nics.some(({ model }) => model !== '' && model !== EMULATED_CARD),
-    'extra-hvm': config.extraHvm.length > 0,
+    sound: config.sound !== undefined && soundCard(config) === undefined,
+    'nic (model)': config.nics.some(({ model }) => model !== '' && !emulatedCard(model)),
+    'extra-hvm': config.extraHvm.some(({ key }) => !EXTRA_OPTIONS_MET.has(key)),
     'cdrom-pt': config.cdromPassThrough !== undefined,
     // No battery is passed on, which is what the other values ask for.
     'power-management': config.powerManagement === BATTERY_PASSED_ON,
@@ -234,7 +234,7 @@ export function vbdConfig({
 
 /** An interface as core has it. Throws VM_CONFIG_INCOMPLETE when it names a network of a daemon and no bridge. */
 export function vifConfig(
-  { devid, mac, bridge, network, isWireless, backendDomid }: Nic,
+  { devid, mac, model, bridge, network, isWireless, backendDomid }: Nic,
   isHvm: boolean,
 ): VifConfig {
   if (bridge === '' && network.includes('/')) {
@@ -249,8 +249,22 @@ export function vifConfig(
     mac,
     network: { kind: 'bridge', bridge: name },
     ...(isWireless ? { isWireless } : {}),
-    ...(backendDomid === 0 ? (isHvm && !isWireless ? { isEmulated: true } : {}) : { backendDomid }),
+    ...(backendDomid === 0 ? (isHvm && !isWireless ? emulated(model) : {}) : { backendDomid }),
   };
+}
+
+function emulated(model: string): Pick<VifConfig, 'isEmulated' | 'emulatedCard'> {
+  const card = emulatedCard(model);
+  return { isEmulated: true, ...(card === undefined ? {} : { emulatedCard: card }) };
+}
+
+function soundCard({ sound }: VmConfig): SoundCard | undefined {
+  return SOUND_CARDS.find((card) => card === sound);
+}
+
+/** `extra-hvm=std-vga` is how managers of OpenXT ask for it. */
+function videoCard({ videoCard: card, extraHvm }: VmConfig): DeviceModelExtras['card'] {
+  return card ?? (extraHvm.some(({ key }) => key === 'std-vga') ? 'std' : undefined);
 }
 
 function modelExtras(config: VmConfig): DeviceModelExtras {
@@ -271,10 +285,11 @@ function modelExtras(config: VmConfig): DeviceModelExtras {
   return {
     vnc,
     keymap: display.kind === 'vnc' ? display.keymap : undefined,
-    card: config.videoCard,
+    card: videoCard(config),
     bootOrder: config.bootOrder,
     serials: config.serial === 'none' ? [] : [config.serial === '' ? 'pty' : config.serial],
     usbTablet: config.usbTablet,
+    sound: soundCard(config),
     extraArgs: config.modelArguments,
     // Managers name an agent of theirs here, which means no more than "with a device model".
     qemuPath: /(^|\/)[^/]*qemu[^/]*$/.test(qemuPath) ? qemuPath : undefined,

@@ -18,6 +18,17 @@ export interface VifRate {
   readonly intervalUs?: number;
 }
 
+/** Cards that qemu emulates and whose drivers guests have; the first is libxl's choice. */
+export const EMULATED_CARDS = ['rtl8139', 'e1000', 'virtio-net-pci'] as const;
+export type EmulatedCard = (typeof EMULATED_CARDS)[number];
+
+/** The card that xl's configurations and qemu call so; undefined for one that we do not know. */
+export function emulatedCard(name: unknown): EmulatedCard | undefined {
+  return EMULATED_CARDS.find(
+    (card) => card === name || (card === 'virtio-net-pci' && name === 'virtio-net'),
+  );
+}
+
 export interface VifConfig {
   readonly devid: number;
   /** `00:16:3e:...`; `randomMac` makes one. */
@@ -31,6 +42,8 @@ export interface VifConfig {
   readonly ip?: string;
   /** The guest has an emulated card for it too (HVM), served by the device model. */
   readonly isEmulated?: boolean;
+  /** Which card that is; an RTL8139 unless said. */
+  readonly emulatedCard?: EmulatedCard;
   readonly script?: string;
   readonly trusted?: boolean;
   /** A wireless card for OpenXT's guests: another front-end, the same back-end. */

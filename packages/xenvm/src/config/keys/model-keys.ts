@@ -44,13 +44,15 @@ export const MODEL_KEYS: KeyTable<ModelConfig> = {
     isSecret: true,
     doc: 'Password of that screen.',
   }),
-  videoCard: key('video-card', oneOf(['cirrus', 'std', 'none']), 'cirrus', {
-    doc: 'Emulated card.',
+  videoCard: key('video-card', optional(oneOf(['cirrus', 'std', 'none'])), undefined, {
+    doc: 'Emulated card: cirrus, std or none; cirrus without it, or std with extra-hvm=std-vga.',
   }),
   usbTablet: key('usb-tablet', BOOLEAN, true, { doc: 'A pointer with absolute positions.' }),
-  sound: key('sound', optional(TEXT), undefined, { doc: 'Emulated sound card.' }),
+  sound: key('sound', optional(TEXT), undefined, {
+    doc: 'Emulated sound card: ac97, es1370, hda or sb16.',
+  }),
   extraHvm: key('extra-hvm', listOf(PAIR), [], {
-    doc: 'NAME[=VALUE]: options that the device model of OpenXT knows, such as std-vga.',
+    doc: 'NAME[=VALUE]: options for the device model of OpenXT; std-vga alone has an effect here.',
   }),
   modelArguments: key('device-model-arg', listOf(TEXT), [], {
     doc: 'A further argument for the device model.',
