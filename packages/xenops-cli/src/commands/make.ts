@@ -10,6 +10,7 @@ import {
   type DomainLimits,
   type HvmConfig,
 } from '@xenops/core/domain';
+import { ConfigError } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
 import { TSC_MODES } from '@xenops/core/hypervisor';
 import { randomVmUuid, type Domid } from '@xenops/core/ids';
@@ -85,6 +86,11 @@ export const makeCommands: readonly Command[] = [
     },
     async run(host, values, { out, json }) {
       const { hvm, pvh, name, uuid: given, vcpus, passthrough } = values;
+      if (hvm && pvh) {
+        throw new ConfigError('CONFIG_BAD_VALUE', {
+          message: 'A domain is one of --hvm and --pvh, not both',
+        });
+      }
       const uuid = given ?? randomVmUuid();
       const guestType = hvm ? 'hvm' : pvh ? 'pvh' : 'pv';
       const domid = await createDomain(host, {
@@ -141,9 +147,12 @@ export const makeCommands: readonly Command[] = [
       dm_restrict: flag(
         'confine its device model to this domain: a user of its own, an empty root folder; no PCI devices, qcow2 disks and new media',
       ),
-      smbios_pt: flag('ignored; --smbios_firmware brings tables'),
-      smbios_oem_types_pt: optional({ ...TEXT, doc: 'ignored; --smbios_firmware brings tables' }),
-      acpi_pt: flag('ignored; --acpi_firmware brings tables'),
+      smbios_pt: flag("show the host's SMBIOS tables; the uuid stays the guest's"),
+      smbios_oem_types_pt: optional({
+        ...TEXT,
+        doc: "types of the vendor's own SMBIOS structures to show too: 129,221",
+      }),
+      acpi_pt: flag("show the host's licences of Windows (SLIC, MSDM)"),
     },
     async run(host, values, context) {
       const { kernel, firmware, video, viridian, hpet } = values;
@@ -159,6 +168,7 @@ export const makeCommands: readonly Command[] = [
         ...(values.dm_restrict ? { isModelConfined: true } : {}),
         acpiModulePath: values.acpi_firmware,
         smbiosModulePath: values.smbios_firmware,
+        hostTables: hostTablesOf(values),
       };
       await build(host, values.domid, config, context, 'built hvm domain');
     },
@@ -175,6 +185,19 @@ export const makeCommands: readonly Command[] = [
     },
   }),
 ];
+
+function hostTablesOf({
+  smbios_pt: smbios,
+  acpi_pt: acpi,
+  smbios_oem_types_pt: types,
+}: {
+  readonly smbios_pt: boolean;
+  readonly acpi_pt: boolean;
+  readonly smbios_oem_types_pt: string | undefined;
+}): HvmConfig['hostTables'] {
+  if (!smbios && !acpi && types === undefined) return undefined;
+  return { smbios, acpi, oemTypes: (types ?? '').split(',').filter(Boolean).map(Number) };
+}
 
 /** What of the command line Xen fixes at creation. */
 function limitsOf({

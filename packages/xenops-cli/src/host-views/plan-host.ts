@@ -40,6 +40,7 @@ const SERVICE_QUESTIONS: ReadonlySet<string> = new Set<string>([
   'readLog',
   'ownProcess',
   'readText',
+  'readBytes',
   'listFolder',
 ]);
 const HOTPLUG_QUESTIONS: ReadonlySet<string> = new Set(['statDisk', 'listLoops', 'listLinks']);

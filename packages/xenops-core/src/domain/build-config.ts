@@ -8,6 +8,7 @@ import type {
   VcpuAffinity,
 } from '../hypervisor/hypervisor.ts';
 import { breakDownMemory, type MemoryBreakdown } from '../memory/breakdown.ts';
+import type { HostTables } from './host-tables.ts';
 
 /** Most vcpus, by guest type (`MAX_VIRT_CPUS`, `HVM_MAX_VCPUS`; xen/include/asm-x86). */
 const VCPUS_MAX = { pv: 8192, pvh: 128, hvm: 128 } as const;
@@ -60,6 +61,8 @@ export interface HvmConfig extends BuildConfigBase {
   readonly directKernel?: DirectKernel | undefined;
   readonly acpiModulePath?: string | undefined;
   readonly smbiosModulePath?: string | undefined;
+  /** In place of such files. */
+  readonly hostTables?: HostTables | undefined;
   /** 8 MiB unless said: the size of qemu's Cirrus card. */
   readonly videoMemoryKib?: number | undefined;
   readonly mmioHoleKib?: number | undefined;

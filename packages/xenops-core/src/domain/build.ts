@@ -12,6 +12,7 @@ import { checkBuild, type BuildConfig } from './build-config.ts';
 import { finishBuild, markBuild, unmarkBuild } from './build-mark.ts';
 import { remakeDomain } from './create.ts';
 import { defaultFirmware } from './firmware.ts';
+import { withHostTables } from './host-tables.ts';
 import { builtTree, type BuiltDomain, type DomainIdentity } from './layout.ts';
 import { getDomain, getUnbuilt } from './record.ts';
 import { withUndo } from './with-undo.ts';
@@ -41,8 +42,11 @@ export async function buildDomain(
     if (fitting !== identity) await remakeDomain(host, domid, fitting);
     const rings = await prepareRings(host, domid, daemons);
     await applyLimits(host, domid, config, memory);
-    const spec = await buildSpec(host, config, { memory, rings });
-    const result = await host.hypervisor.buildDomain(domid, spec, options);
+    const { uuid } = fitting;
+    const result = await withHostTables(host.services, config, { domid, uuid }, async (whole) => {
+      const spec = await buildSpec(host, whole, { memory, rings });
+      return host.hypervisor.buildDomain(domid, spec, options);
+    });
     await introduceBuilt(host, domid, fitting, { ...result, ...rings, config, memory });
   });
 }

@@ -10,7 +10,7 @@ function hostWith(uri: string, files: Map<string, string>): Host {
     services: {
       clock: new HandClock(),
       readText: async (path) => files.get(path),
-      writePrivateFile: async (path, text) => void files.set(path, text),
+      writePrivateFile: async (path, text) => void files.set(path, String(text)),
     },
   };
   // Only these parts are looked at.

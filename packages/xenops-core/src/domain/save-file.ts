@@ -28,7 +28,11 @@ export async function saveDomainFile(
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
   const file = await open(draft, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600).catch(
     (cause: unknown) => {
-      throw ioError(`The image ${filePath} cannot be made`, filePath, cause);
+      throw new StreamError('STREAM_IO', {
+        message: `The image ${filePath} cannot be made`,
+        context: { filePath },
+        cause,
+      });
     },
   );
   let isSaved = false;
@@ -54,9 +58,4 @@ export async function saveDomainFile(
 async function syncFolder(folder: string): Promise<void> {
   await using handle = await open(folder, 'r');
   await handle.sync();
-}
-
-export function ioError(what: string, filePath: string, cause: unknown): StreamError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new StreamError('STREAM_IO', { message: `${what}: ${why}`, context: { filePath }, cause });
 }

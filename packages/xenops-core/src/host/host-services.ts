@@ -70,8 +70,10 @@ export interface HostServices {
   isAlive(process: ProcessIdentity): Promise<boolean>;
   /** The text of a small file; undefined when there is none. */
   readText(path: string): Promise<string | undefined>;
+  /** The same of a file that is no text. */
+  readBytes(path: string): Promise<Uint8Array | undefined>;
   /** Writes a file of mode 0600, whole or not at all. */
-  writePrivateFile(path: string, text: string): Promise<void>;
+  writePrivateFile(path: string, content: string | Uint8Array): Promise<void>;
   /** Names in a folder; empty when there is no such folder. */
   listFolder(folder: string): Promise<readonly string[]>;
   /** Removes a file; one that is not there is fine. */

@@ -25,6 +25,15 @@ async function identify(pid: number): Promise<ProcessIdentity> {
   return { pid, startTicks: (await findStartTicks(pid)) ?? '' };
 }
 
+async function unlessNotThere<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
 /** The machine this process runs on. */
 export const nodeHostServices: HostServices = {
   clock: systemClock,
@@ -37,17 +46,14 @@ export const nodeHostServices: HostServices = {
   ownProcess: () => (ownIdentity ??= identify(process.pid)),
   isAlive: async ({ pid, startTicks }: ProcessIdentity) =>
     (await findStartTicks(pid)) === startTicks,
-  async readText(path) {
-    try {
-      return isInMemory(path) ? readFileSync(path, 'utf8') : await readFile(path, 'utf8');
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  },
-  async writePrivateFile(path, text) {
+  readText: (path) =>
+    unlessNotThere(async () =>
+      isInMemory(path) ? readFileSync(path, 'utf8') : readFile(path, 'utf8'),
+    ),
+  readBytes: (path) => unlessNotThere(() => readFile(path)),
+  async writePrivateFile(path, content) {
     const draft = `${path}.${process.pid}.new`;
-    await writeFile(draft, text, { mode: 0o600, flag: 'w' });
+    await writeFile(draft, content, { mode: 0o600, flag: 'w' });
     await rename(draft, path);
   },
   async listFolder(folder) {

@@ -85,7 +85,14 @@ export function simHostServices(options: SimServicesOptions): HostServices {
     ownProcess: async () => ({ pid: OWN_PID, startTicks: SIM_START_TICKS }),
     isAlive: async (identity) => identity.pid === OWN_PID || isAlive(identity),
     readText: async (file) => machine.files.get(file),
-    writePrivateFile: async (file, text) => void machine.files.set(file, text),
+    readBytes: async (file) => {
+      const text = machine.files.get(file);
+      return text === undefined ? undefined : Buffer.from(text, 'latin1');
+    },
+    writePrivateFile: async (file, content) => {
+      const text = typeof content === 'string' ? content : Buffer.from(content).toString('latin1');
+      machine.files.set(file, text);
+    },
     listFolder: async (folder) =>
       [...machine.files.keys()]
         .filter((file) => path.dirname(file) === folder)

@@ -70,6 +70,14 @@ describe('what a domain is made of', () => {
     expect(specOf(HVM).model).toMatchObject({ card: undefined, sound: undefined });
   });
 
+  test("the host's firmware tables", () => {
+    expect(specOf(`${HVM}smbios-pt=true\nsmbios-oem-types-pt=129,221`).domain.build).toMatchObject({
+      hostTables: { smbios: true, oemTypes: [129, 221], acpi: false },
+    });
+    expect(specOf(`${HVM}acpi-pt=true`).domain.build).toMatchObject({ hostTables: { acpi: true } });
+    expect(specOf(HVM).domain.build).toMatchObject({ hostTables: undefined });
+  });
+
   test("a manager's agent is no path of qemu", () => {
     expect(specOf(`${HVM}qemu-dm-path=/usr/sbin/dm-agent`).model.qemuPath).toBeUndefined();
     expect(specOf(`${HVM}dm-restrict=true`).domain.build).toMatchObject({ isModelConfined: true });
@@ -98,10 +106,8 @@ test('what Xen fixes at the creation is said where it is not its own choice', ()
 });
 
 test('keys without effect are known for the log', () => {
-  const { config } = parseConfig(
-    `${HVM}sound=loud\nsmbios-pt=true\nextra-hvm=vgpu\nnic=bridge=br0,model=ne2000`,
-  );
-  expect(ignoredKeys(config)).toEqual(['smbios-pt', 'sound', 'nic (model)', 'extra-hvm']);
+  const { config } = parseConfig(`${HVM}sound=loud\nextra-hvm=vgpu\nnic=bridge=br0,model=ne2000`);
+  expect(ignoredKeys(config)).toEqual(['sound', 'nic (model)', 'extra-hvm']);
   expect(ignoredKeys(parseConfig(`${HVM}dm-restrict=true`).config)).toEqual([]);
   expect(ignoredKeys(parseConfig(`${PV}dm-restrict=true`).config)).toEqual(['dm-restrict']);
   const usual = parseConfig(

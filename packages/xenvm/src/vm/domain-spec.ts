@@ -1,7 +1,7 @@
 /** From the configuration of a VM to what `@xenops/core` makes domains of. Pure. */
 import { emulatedCard, type VbdConfig, type VifConfig } from '@xenops/core/devices';
 import { SOUND_CARDS, type DeviceModelExtras, type SoundCard } from '@xenops/core/dm';
-import type { BuildConfig, CreateConfig, DomainConfig } from '@xenops/core/domain';
+import type { BuildConfig, CreateConfig, DomainConfig, HvmConfig } from '@xenops/core/domain';
 import type { CpuPolicySpec } from '@xenops/core/hypervisor';
 import type { VmUuid } from '@xenops/core/ids';
 import { guestTypeOf } from '../config/guest-type.ts';
@@ -95,9 +95,6 @@ function assertSupported({ pci, stubdom, vtpmInstance, ...config }: VmConfig): v
 export function ignoredKeys(config: VmConfig): readonly string[] {
   const set: Readonly<Record<string, boolean>> = {
     'xci-cpuid-signature': config.xciCpuidSignature,
-    'smbios-pt': config.smbiosPassThrough,
-    'acpi-pt': config.acpiPassThrough,
-    'smbios-oem-types-pt': config.smbiosOemTypes.length > 0,
     // Without it the processors are the cores of one socket.
     'cores-per-socket': (config.coresPerSocket ?? config.vcpus) !== config.vcpus,
     sound: config.sound !== undefined && soundCard(config) === undefined,
@@ -157,6 +154,7 @@ function buildConfig(config: VmConfig, kind: BuildConfig['kind']): BuildConfig {
         firmwarePath: config.firmwarePath,
         acpiModulePath: config.acpiFirmwarePath,
         smbiosModulePath: config.smbiosFirmwarePath,
+        hostTables: hostTables(config),
         videoMemoryKib: config.videoRamKib === 0 ? undefined : config.videoRamKib,
         ...(config.isModelConfined ? { isModelConfined: true } : {}),
         mmioHoleKib: config.mmioHoleKib,
@@ -165,6 +163,11 @@ function buildConfig(config: VmConfig, kind: BuildConfig['kind']): BuildConfig {
         poolMultiplier: config.shadowMultiplier,
       };
   }
+}
+
+function hostTables(config: VmConfig): HvmConfig['hostTables'] {
+  const { smbiosPassThrough: smbios, smbiosOemTypes: oemTypes, acpiPassThrough: acpi } = config;
+  return smbios || acpi || oemTypes.length > 0 ? { smbios, oemTypes, acpi } : undefined;
 }
 
 function cpuPolicy({ pae, nested, cpuid }: VmConfig): CpuPolicySpec | undefined {

@@ -95,11 +95,13 @@ export const HARDWARE_KEYS: KeyTable<HardwareConfig> = {
   viridian: key('viridian', BOOLEAN, false, { doc: 'HVM: interfaces of Hyper-V, for Windows.' }),
   nested: key('nested', BOOLEAN, false, { doc: 'HVM: a hypervisor may run in the guest.' }),
   smbiosPassThrough: key('smbios-pt', BOOLEAN, false, {
-    doc: "HVM: show the host's SMBIOS tables.",
+    doc: "HVM: show the host's BIOS, system, board, chassis, OEM texts, battery and power supply (SMBIOS). The uuid stays the VM's.",
   }),
-  acpiPassThrough: key('acpi-pt', BOOLEAN, false, { doc: "HVM: show the host's ACPI tables." }),
+  acpiPassThrough: key('acpi-pt', BOOLEAN, false, {
+    doc: "HVM: show the host's licences of Windows (ACPI tables SLIC and MSDM).",
+  }),
   smbiosOemTypes: key('smbios-oem-types-pt', NUMBER_LIST, [], {
-    doc: 'HVM: numbers of OEM tables to show.',
+    doc: "HVM: types of the vendor's own SMBIOS structures to show, 128 to 255.",
   }),
   timerMode: key('timer-mode', optional(integer(0, 3)), undefined, {
     doc: 'HVM: how missed timer ticks are delivered.',
