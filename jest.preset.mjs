@@ -13,6 +13,14 @@ export function jestConfig({ name, lab = false, overrides = {} }) {
     extensionsToTreatAsEsm: ['.ts'],
     // A machine may be slow; a test that takes longer hangs.
     testTimeout: 30_000,
+    ...(lab
+      ? {
+          reporters: [
+            'default',
+            fileURLToPath(new URL('tools/setup/lab-reporter.mjs', import.meta.url)),
+          ],
+        }
+      : {}),
     testMatch: lab ? ['<rootDir>/**/*.lab.ts'] : ['<rootDir>/**/*.test.ts'],
     testPathIgnorePatterns: [
       '/node_modules/',
