@@ -136,6 +136,19 @@ describe('the record', () => {
   });
 });
 
+test('hvmloader is told where further tables lie', () => {
+  const hvm = { ...built, config: { kind: 'hvm', memoryKib: 131_072, vcpus: 2 } } as const;
+  const loaderNodes = (change: Partial<BuiltDomain>) =>
+    builtTree(guest, { ...hvm, ...change }).write.flatMap(({ path, value }) =>
+      path.startsWith('/local/domain/7/hvmloader/') ? [`${path.slice(26)} ${value}`] : [],
+    );
+  expect(loaderNodes({})).toEqual(['bios seabios', 'allow-memory-relocate 0']);
+  const smbiosModule = { addressBytes: 0x1_ffff_f000n, sizeBytes: 411 };
+  expect(loaderNodes({ smbiosModule })).toEqual(
+    expect.arrayContaining(['smbios/address 0x1fffff000', 'smbios/length 0x19b']),
+  );
+});
+
 describe('what a guest may write', () => {
   const changes = [madeTree(guest, identity), builtTree(guest, built)];
 

@@ -8,7 +8,12 @@ import type { MemoryBreakdown } from '../memory/breakdown.ts';
 import type { BuildConfig } from './build-config.ts';
 import { configRecord } from './config-record.ts';
 import { domainRecord } from './domain-record.ts';
-import type { BuildResult, DomainCreateSpec, GuestType } from '../hypervisor/hypervisor.ts';
+import type {
+  BuildResult,
+  DomainCreateSpec,
+  GuestBytes,
+  GuestType,
+} from '../hypervisor/hypervisor.ts';
 import type { NodeWrite, TreeChange } from '../xenstore/nodes.ts';
 import * as paths from '../xenstore/path.ts';
 import { ownedBy } from '../xenstore/permissions.ts';
@@ -114,9 +119,7 @@ export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
       ...vcpus,
       ...consoleNodes(domid, built),
       ...values(at('platform'), { ...platformOf(config), ...config.platform }),
-      ...(config.kind === 'hvm'
-        ? values(at('hvmloader'), { bios: 'seabios', 'allow-memory-relocate': '0' })
-        : []),
+      ...(config.kind === 'hvm' ? values(at('hvmloader'), loaderNodes(built)) : []),
       ...Object.entries(config.xenstoreData ?? {}).map(([node, value]) => ({
         path: at(node),
         value,
@@ -128,6 +131,28 @@ export function builtTree(domid: Domid, built: BuiltDomain): TreeChange {
         value: (built.startTimeMs / 1000).toFixed(2),
       },
     ],
+  };
+}
+
+/** What hvmloader reads of the firmware, and where further tables lie (xen/include/public/hvm/hvm_xs_strings.h). */
+function loaderNodes({ acpiModule, smbiosModule }: BuildResult): Readonly<Record<string, string>> {
+  return {
+    bios: 'seabios',
+    'allow-memory-relocate': '0',
+    ...moduleNodes('acpi', acpiModule),
+    ...moduleNodes('smbios', smbiosModule),
+  };
+}
+
+function moduleNodes(
+  name: string,
+  module: GuestBytes | undefined,
+): Readonly<Record<string, string>> {
+  if (module === undefined) return {};
+  const { addressBytes, sizeBytes } = module;
+  return {
+    [`${name}/address`]: `0x${addressBytes.toString(16)}`,
+    [`${name}/length`]: `0x${sizeBytes.toString(16)}`,
   };
 }
 
