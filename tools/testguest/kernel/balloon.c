@@ -12,7 +12,7 @@
 #define RETRY_NS (1000 * NS_PER_MS)
 
 static unsigned long goal_pages;
-/* What the toolstack counts and our memory map does not show as RAM. */
+/* What the toolstack counts in memory/target and our memory map does not show as RAM. */
 static unsigned long unseen_pages;
 static uint64_t next_step_ns;
 
@@ -56,10 +56,13 @@ uint64_t balloon_step(void) {
 }
 
 void balloon_init(void) {
-  unsigned long max_kib;
+  unsigned long max_kib, video_kib;
   goal_pages = pages_held();
-  bool counts_hidden = platform.has_memory_map && xs_read_number("memory", "static-max", &max_kib);
-  if (counts_hidden && max_kib / KIB_PER_PAGE > goal_pages)
-    unseen_pages = max_kib / KIB_PER_PAGE - goal_pages;
+  if (platform.has_memory_map && xs_read_number("memory", "static-max", &max_kib)) {
+    /* Toolstacks count video memory in the maximum, and not in the target. */
+    if (!xs_read_number("memory", "videoram", &video_kib) || video_kib > max_kib) video_kib = 0;
+    unsigned long counted = (max_kib - video_kib) / KIB_PER_PAGE;
+    if (counted > goal_pages) unseen_pages = counted - goal_pages;
+  }
   xs_watch("memory/target", on_target, NULL);
 }

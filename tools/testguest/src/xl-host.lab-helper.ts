@@ -135,6 +135,8 @@ export class XlHost implements AsyncDisposable {
       `memory=${memoryMib}`,
       `maxmem=${maxMemoryMib}`,
       `extra="${extra}"`,
+      // libxl reckons the pool for page tables before it puts in the usual number of vcpus, and 4 MiB of a PVH guest without any get 16 KiB.
+      'vcpus=1',
       'on_crash="preserve"',
       ...(type === 'pvh' ? ['tsc_mode="native"'] : []),
       ...lines,
