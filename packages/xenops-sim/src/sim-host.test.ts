@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { evtchn, randomVmUuid } from '@xenops/core/ids';
 import { createSimHost } from './sim-host.ts';
@@ -38,4 +39,13 @@ test('a test can play the guest: its xenstore is there once the domain is introd
   await guest[Symbol.asyncDispose]();
   await early[Symbol.asyncDispose]();
   await host[Symbol.asyncDispose]();
+});
+
+test('the folder that a host makes for its device models goes with it', async () => {
+  const host = await createSimHost();
+  const { runFolder = '' } = host.services;
+  await host.services.makeFolder(`${runFolder}/qemu-root-1`);
+  expect(existsSync(runFolder)).toBe(true);
+  await host[Symbol.asyncDispose]();
+  expect(existsSync(runFolder)).toBe(false);
 });

@@ -3,6 +3,7 @@
  * offers is in `hypervisor` and `store`; everything that only a simulated host can do is in `control`.
  */
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { XenStoreError } from '@xenops/core/errors';
@@ -50,7 +51,7 @@ export interface SimHostOptions extends HostDescription {
   readonly programs?: Readonly<Record<string, StartProgram>> | undefined;
   /** How device models misbehave. */
   readonly deviceModelFailure?: StandInOptions['failure'];
-  /** Folder of the sockets of device models; a new one below the temporary folder unless said. */
+  /** Folder of the sockets of device models; unless said, one below the temporary folder that goes with the host. */
   readonly runFolder?: string | undefined;
   /** What fails from the start; `control.faults` changes it later. */
   readonly faults?: FaultOptions | undefined;
@@ -156,10 +157,11 @@ export async function createSimHost(options: SimHostOptions = {}): Promise<SimHo
       onTap: (link, isPresent) => machine.setLink(link, isPresent),
       log: logLine,
     });
+  const ownFolder = path.join(tmpdir(), `xensim-${process.pid}-${randomUUID()}`);
   const services = simHostServices({
     machine,
     clock,
-    runFolder: options.runFolder ?? path.join(tmpdir(), `xensim-${process.pid}-${randomUUID()}`),
+    runFolder: options.runFolder ?? ownFolder,
     findProgram: (file) =>
       programs[file] ?? (path.basename(file).includes('qemu') ? startModel : undefined),
   });
@@ -191,6 +193,7 @@ export async function createSimHost(options: SimHostOptions = {}): Promise<SimHo
       following[Symbol.dispose]();
       await ownStore[Symbol.asyncDispose]();
       xen[Symbol.dispose]();
+      await rm(ownFolder, { recursive: true, force: true });
     },
   };
 }

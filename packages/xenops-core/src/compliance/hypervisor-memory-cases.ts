@@ -145,6 +145,14 @@ function poolCases({ check, checkIf, options }: CaseSuite): void {
       await rejects(() => hypervisor.setPagingPool(domid, -4), code);
     });
   });
+  checkContainer('a paging pool keeps the page tables that are in it', async (hypervisor) => {
+    await withDomain(hypervisor, { guestType: 'pvh' }, async (domid) => {
+      await rejects(() => hypervisor.setPagingPool(domid, 0), 'HYPERVISOR_NO_MEMORY');
+      assert.ok((await hypervisor.pagingPoolKib(domid)) > 0);
+      await hypervisor.setPagingPool(domid, POOL_KIB);
+      assert.equal(await hypervisor.pagingPoolKib(domid), POOL_KIB);
+    });
+  });
   check('a PV domain has no paging pool', async (hypervisor) => {
     await withDomain(hypervisor, {}, async (domid) => {
       await rejects(() => hypervisor.pagingPoolKib(domid), 'HYPERVISOR_NOT_SUPPORTED');

@@ -49,19 +49,14 @@ export class OracleHost implements StoreHost {
       },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
-    let said = '';
-    daemon.stderr?.on('data', (chunk: Buffer) => {
-      said = `${said}${chunk.toString('latin1')}`.slice(-SAID_MAX);
-    });
-    const ready = daemon.stdio[3];
-    if (!(ready instanceof Readable)) throw unusable(`${kind} has no pipe to be ready on`);
-    await Promise.race([
-      once(ready, 'data'),
-      once(daemon, 'close').then(([status]) => {
-        throw unusable(`${kind} ended with ${String(status)} instead of listening: ${said.trim()}`);
-      }),
-    ]);
-    return new OracleHost(folder, daemon);
+    const host = new OracleHost(folder, daemon);
+    try {
+      await listening(kind, daemon);
+    } catch (error) {
+      await host[Symbol.asyncDispose]();
+      throw error;
+    }
+    return host;
   }
 
   private constructor(folder: string, daemon: ChildProcess) {
@@ -111,6 +106,22 @@ export class OracleHost implements StoreHost {
     await once(socket, 'connect');
     return socket;
   }
+}
+
+/** Waits until it says that it listens. Rejects with what it has said when it ends instead. */
+async function listening(kind: OracleKind, daemon: ChildProcess): Promise<void> {
+  let said = '';
+  daemon.stderr?.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk.toString('latin1')}`.slice(-SAID_MAX);
+  });
+  const ready = daemon.stdio[3];
+  if (!(ready instanceof Readable)) throw unusable(`${kind} has no pipe to be ready on`);
+  await Promise.race([
+    once(ready, 'data'),
+    once(daemon, 'close').then(([status]) => {
+      throw unusable(`${kind} ended with ${String(status)} instead of listening: ${said.trim()}`);
+    }),
+  ]);
 }
 
 async function argumentsOf(kind: OracleKind, folder: string): Promise<readonly string[]> {

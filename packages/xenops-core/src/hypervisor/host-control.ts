@@ -70,6 +70,7 @@ export interface HostControl {
   /** HYPERVISOR_BUSY while it has cpus or domains. */
   destroyCpupool(cpupoolId: number): Awaitable<void>;
   addCpuToPool(cpupoolId: number, cpu: number): Awaitable<void>;
+  /** HYPERVISOR_BUSY for the last cpu of a pool with domains, and while a vcpu is pinned to it for a moment: then the cpu is on its way until this is called again. */
   removeCpuFromPool(cpupoolId: number, cpu: number): Awaitable<void>;
   moveDomainToPool(domid: Domid, cpupoolId: number): Awaitable<void>;
 

@@ -14,7 +14,7 @@ export interface PodInfo {
 export interface MemoryControl {
   /** Memory Xen may use for the domain's shadow or nested page tables (`xc_get_paging_mempool_size`). HYPERVISOR_NOT_SUPPORTED for a PV domain. */
   pagingPoolKib(domid: Domid): Awaitable<number>;
-  /** Whole pages. */
+  /** Whole pages. HYPERVISOR_NO_MEMORY when the host has too few, or when fewer than are in use are asked for; it is then as small as it can be. */
   setPagingPool(domid: Domid, poolKib: number): Awaitable<void>;
   /**
    * Sets memory aside for the domain, until it has that much altogether (`xc_domain_claim_pages`); 0 drops the claim. Fails with

@@ -9,6 +9,8 @@ import { refuse, type XenState } from './xen-state.ts';
 /** Special pages of a hardware container end below this frame (xg_hvm_build, `X86_HVM_END_SPECIAL_REGION`). */
 const CONTAINER_TOP_FRAME = 0xf_efffn;
 const KIB_MAX = 2 ** 44;
+/** Page tables that a hardware container has from its start, and another one for each vcpu, in its paging pool. */
+const TABLE_PAGES = 4;
 
 export function memoryVerbs(xen: XenState): MemoryControl {
   return {
@@ -20,10 +22,16 @@ export function memoryVerbs(xen: XenState): MemoryControl {
       const call = 'xc_set_paging_mempool_size';
       const domain = withPool(xen, domid, call);
       checkWhole(poolKib / 4, { min: 0, max: KIB_MAX, what: 'A pool in pages' }, { call, domid });
-      const more = pagesFromKibDown(poolKib) - domain.pagingPoolPages;
+      const wanted = pagesFromKibDown(poolKib);
+      const least = TABLE_PAGES + domain.maxVcpus;
+      const more = Math.max(wanted, least) - domain.pagingPoolPages;
       if (more > 0) takeOverhead(xen, domain, more, call);
       else giveBackOverhead(xen, domain, -more);
       domain.pagingPoolPages += more;
+      if (wanted < least) {
+        const message = `The page tables of domain ${domid} need ${kibFromPages(least)} KiB of its pool`;
+        refuse({ call, domid }, 'ENOMEM', message);
+      }
     },
     claimMemory: (domid, memoryKib) => claimMemory(xen, domid, memoryKib),
     podInfo(domid) {

@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AbortedError } from '@xenops/core/errors';
 import {
+  findInPasswd,
   nodeHostServices,
   type Clock,
   type HostServices,
@@ -82,6 +83,7 @@ export function simHostServices(options: SimServicesOptions): HostServices {
       await Promise.all(own.flatMap(({ pid }) => ends.get(pid) ?? []));
     },
     readLog: async (file) => (machine.files.get(file) ?? '').slice(-LOG_TAIL_CHARACTERS),
+    findUser: async (key) => findInPasswd(machine.files.get('/etc/passwd') ?? '', key),
     ownProcess: async () => ({ pid: OWN_PID, startTicks: SIM_START_TICKS }),
     isAlive: async (identity) => identity.pid === OWN_PID || isAlive(identity),
     readText: async (file) => machine.files.get(file),
