@@ -87,8 +87,8 @@ Napi::Value SetIomemMapping(const Napi::CallbackInfo& info) {
 Napi::Value MapPirq(const Napi::CallbackInfo& info) {
   const std::uint32_t domid = ReadDomid(info[1]);
   const auto irq = static_cast<int>(ReadU32(info[2], "irq", kIntMax));
-  // Xen chooses: the same number where it is free.
-  int pirq = -1;
+  // libxl asks for the same number, too: left to choose, Xen may give another one.
+  int pirq = irq;
   ReadInterface(info[0]).xc->Call("xc_physdev_map_pirq", xc_physdev_map_pirq, domid, irq, &pirq);
   return Napi::Number::New(info.Env(), pirq);
 }

@@ -3,6 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "args.h"
 #include "external.h"
 #include "failure.h"
+#include "hotplug_descriptor.h"
 #include "hotplug_link.h"
 #include "hotplug_loop.h"
 #include "register.h"
@@ -122,6 +124,15 @@ Napi::Value StartChangeLink(const Napi::CallbackInfo& info) {
   });
 }
 
+constexpr std::uint32_t kDescriptorMax = 1'048'576;
+
+Napi::Value SendOpenFile(const Napi::CallbackInfo& info) {
+  const auto socket = static_cast<int>(ReadU32(info[0], "socketFd", kDescriptorMax));
+  const std::string text = ReadString(info[1], "text");
+  SendDescriptor(socket, text, static_cast<int>(ReadU32(info[2], "fileFd", kDescriptorMax)));
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void RegisterHotplug(Napi::Object exports) {
@@ -129,6 +140,7 @@ void RegisterHotplug(Napi::Object exports) {
   Register<KeepLoopHold, 1>(exports, "keepLoop");
   Register<StartDetachLoop, 1>(exports, "startDetachLoop");
   Register<StartChangeLink, 2>(exports, "startChangeLink");
+  Register<SendOpenFile, 3>(exports, "sendOpenFile");
 }
 
 }  // namespace xenops

@@ -35,6 +35,8 @@ export interface AddonHotplug {
   startDetachLoop(devicePath: string): AddonOperation<void>;
   /** RTM_NEWLINK. */
   startChangeLink(link: string, change: AddonLinkChange): AddonOperation<void>;
+  /** `sendmsg` with SCM_RIGHTS, without waiting: EAGAIN when the socket is full. */
+  sendOpenFile(socketFd: number, text: string, fileFd: number): void;
 }
 
 export const HOTPLUG_ARITY: Readonly<Record<keyof AddonHotplug, number>> = {
@@ -42,4 +44,5 @@ export const HOTPLUG_ARITY: Readonly<Record<keyof AddonHotplug, number>> = {
   keepLoop: 1,
   startDetachLoop: 1,
   startChangeLink: 2,
+  sendOpenFile: 3,
 };

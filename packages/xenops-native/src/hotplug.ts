@@ -79,6 +79,9 @@ export function hotplugOf(addon: AddonHotplug): HotplugServices {
       });
     },
     runScript,
+    sendOpenFile(socketFd, text, fileFd) {
+      addon.sendOpenFile(socketFd, text, fileFd);
+    },
   };
 }
 
@@ -193,7 +196,7 @@ async function attempt<T>(what: string, call: () => Promise<T>): Promise<T> {
   } catch (error) {
     const failure = findAddonFailure(error);
     throw new DeviceError('HOTPLUG_FAILED', {
-      message: `Cannot ${what}${error instanceof Error ? `: ${error.message}` : ''}`,
+      message: `Cannot ${what}`,
       context: { call: failure?.call, errno: failure?.errno },
       cause: error,
     });

@@ -52,6 +52,8 @@ export class HostEvents implements AsyncIterable<HostEvent>, AsyncDisposable {
   #unread: HostEvent[] = [];
   #wake: () => void = () => undefined;
   #failure: { readonly error: unknown } | undefined;
+  /** Whether a listing of all domains waits for its turn. */
+  #isListingDue = false;
   #isClosed = false;
 
   private constructor(host: Host, options: HostEventOptions) {
@@ -96,7 +98,7 @@ export class HostEvents implements AsyncIterable<HostEvent>, AsyncDisposable {
 
   async #start(): Promise<void> {
     const { devices = true, backendDomids = [] } = this.#options;
-    const refresh = (): void => this.#enqueue(-1, () => this.#refresh());
+    const refresh = (): void => this.#noteDomains();
     await this.#follow(this.#watches, INTRODUCE_DOMAIN, refresh);
     await this.#follow(this.#watches, RELEASE_DOMAIN, refresh);
     const changed = (path: string): void => this.#changed(path);
@@ -127,6 +129,16 @@ export class HostEvents implements AsyncIterable<HostEvent>, AsyncDisposable {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Lists the domains, once for everything that happens before the listing begins: many may come and go together. */
+  #noteDomains(): void {
+    if (this.#isListingDue) return;
+    this.#isListingDue = true;
+    this.#enqueue(-1, async () => {
+      this.#isListingDue = false;
+      await this.#refresh();
+    });
   }
 
   async #resync(): Promise<void> {

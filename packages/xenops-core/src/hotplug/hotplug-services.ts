@@ -70,6 +70,12 @@ export interface HotplugServices {
   leaveBridge(link: string): Promise<void>;
   renameLink(link: string, name: string): Promise<void>;
 
+  /**
+   * Sends the text at once on a unix socket of this process, and an open file with it (SCM_RIGHTS); throws the error of the system. Node.js
+   * cannot; absent on a simulated host, whose device models open nothing.
+   */
+  sendOpenFile?(socketFd: number, text: string, fileFd: number): void;
+
   /** Runs a script; past the deadline, or when the signal fires, its whole process group is ended, then TIMEOUT or ABORTED. */
   runScript(
     call: ScriptCall,

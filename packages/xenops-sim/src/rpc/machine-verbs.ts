@@ -29,7 +29,8 @@ interface SignalOption {
 
 /** Both groups of calls. */
 export interface MachineCalls {
-  readonly hotplug: HotplugServices;
+  /** An open file does not fit into a message. */
+  readonly hotplug: Omit<HotplugServices, 'sendOpenFile'>;
   readonly process: ProcessCalls;
 }
 
