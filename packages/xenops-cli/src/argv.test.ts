@@ -82,6 +82,10 @@ describe('options of every command before its name', () => {
       ['list', '-json', '--timeout=5', '-v'],
     ],
     [
+      ['-v', 'list'],
+      ['list', '-v'],
+    ],
+    [
       ['-domid', '5', 'list'],
       ['-domid', '5', 'list'],
     ],

@@ -48,14 +48,17 @@ function spelledFlags(options: Options): ReadonlyMap<string, boolean> {
 }
 
 /**
- * Options of every command may also stand before its name, as in `--connect sim: list`: gives the words with the name
+ * Options of every command may also stand before its name, as in `--connect sim: -v list`: gives the words with the name
  * first.
  */
 export function commandFirst(words: readonly string[]): readonly string[] {
   let index = 0;
   while (index < words.length) {
-    const [name = '', value] = splitOption(words[index] ?? '');
-    const option = GLOBAL_OPTIONS.find(({ flag }) => flag === name);
+    const word = words[index] ?? '';
+    const [name = '', value] = splitOption(word);
+    const option = GLOBAL_OPTIONS.find(
+      ({ flag, short }) => flag === name || (short !== undefined && word === `-${short}`),
+    );
     if (option === undefined) break;
     index += option.placeholder === undefined || value !== undefined ? 1 : 2;
   }

@@ -93,7 +93,11 @@ describe('a choice', () => {
   });
 
   test('that is not made is a bad argument', () => {
-    expect(parseCommand(CHOICE, [])).toEqual({ kind: 'bad-argument', name: 'reason' });
+    expect(parseCommand(CHOICE, [])).toMatchObject({
+      kind: 'bad-argument',
+      name: 'reason',
+      cause: { message: expect.stringContaining('--poweroff, --reboot, --suspend') },
+    });
   });
 
   test('is not remembered from one command line to the next', () => {
@@ -103,8 +107,12 @@ describe('a choice', () => {
 });
 
 describe('a bad argument', () => {
-  test('is a required one that is missing, without a cause', () => {
-    expect(parseCommand(ROW, ['-memory', '1G'])).toEqual({ kind: 'bad-argument', name: 'domid' });
+  test('is a required one that is missing', () => {
+    expect(parseCommand(ROW, ['-memory', '1G'])).toMatchObject({
+      kind: 'bad-argument',
+      name: 'domid',
+      cause: { message: expect.stringContaining('--domid') },
+    });
   });
 
   test.each([
@@ -136,6 +144,12 @@ describe('a bad option', () => {
     expect(parseCommand(ROW, words)).toEqual({
       kind: 'bad-option',
       message: expect.not.stringMatching(/^error:/),
+    });
+  });
+
+  test('is quoted when it is a word that belongs to no option', () => {
+    expect(parseCommand(ROW, ['-domid', '7', 'now'])).toMatchObject({
+      message: expect.stringContaining('"now"'),
     });
   });
 

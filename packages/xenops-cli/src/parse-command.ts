@@ -1,4 +1,5 @@
 /** One command's words to its values, by commander, from the option rows. */
+import { ConfigError } from '@xenops/core/errors';
 import { CommanderError, Command as Parser } from 'commander';
 import { GLOBAL_OPTIONS, normaliseWords } from './argv.ts';
 import type { Command } from './commands/command.ts';
@@ -25,8 +26,8 @@ export type Parsed =
   | { readonly kind: 'help'; readonly text: string }
   /** An option that does not exist or lacks its value. */
   | { readonly kind: 'bad-option'; readonly message: string }
-  /** A required argument is missing, or a value cannot be read: `cause` says why. */
-  | { readonly kind: 'bad-argument'; readonly name: string; readonly cause?: unknown };
+  /** A required argument is missing, or a value cannot be read. */
+  | { readonly kind: 'bad-argument'; readonly name: string; readonly cause: unknown };
 
 /** Parses the words after the command's name. */
 export function parseCommand(row: Command, words: readonly string[]): Parsed {
@@ -37,9 +38,16 @@ export function parseCommand(row: Command, words: readonly string[]): Parsed {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: commandHelp(row) };
-    return { kind: 'bad-option', message: error.message.replace(/^error: /, '') };
+    return { kind: 'bad-option', message: optionMessage(error, parser.args) };
   }
   return readValues(row, parser, choices);
+}
+
+/** Commander's words, but for what it says of words that belong to no option. */
+function optionMessage({ code, message }: CommanderError, words: readonly string[]): string {
+  return code === 'commander.excessArguments'
+    ? `what is "${words[0] ?? ''}" for? It belongs to no option`
+    : message.replace(/^error: /, '');
 }
 
 /** The help text of one command. */
@@ -115,7 +123,7 @@ function readValues(row: Command, parser: Parser, choices: ReadonlyMap<string, s
     if (option.kind === 'flag') {
       values[key] = taken === true;
     } else if (text === undefined) {
-      if (option.required) return { kind: 'bad-argument', name: key };
+      if (option.required) return { kind: 'bad-argument', name: key, cause: missing(key, option) };
       values[key] = option.kind === 'value' ? option.fallback : undefined;
     } else {
       try {
@@ -127,6 +135,14 @@ function readValues(row: Command, parser: Parser, choices: ReadonlyMap<string, s
   }
   const common = Object.entries(given).filter(([key]) => !(key in row.options));
   return withGlobals(values, parser.args, Object.fromEntries(common));
+}
+
+function missing(key: string, option: AnyOption): ConfigError {
+  const what =
+    option.kind === 'choice'
+      ? `one of ${option.flags.map((flag) => `--${flag}`).join(', ')}`
+      : `--${key}`;
+  return new ConfigError('CONFIG_BAD_VALUE', { message: `This command needs ${what}` });
 }
 
 /** The key under which commander keeps an option: `backend-domid` is `backendDomid`. */

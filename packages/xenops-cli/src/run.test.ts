@@ -308,7 +308,8 @@ describe('pausing', () => {
   test('pauses that very domain and says so', async () => {
     const paused: number[] = [];
     const pause = (id: number): void => void paused.push(id);
-    const given = { hypervisor: { ...withGuest.hypervisor, pause } };
+    const findDomain = (): DomainInfo => ({ ...GUEST, paused: false });
+    const given = { hypervisor: { findDomain, pause } };
     const { status, out } = await runWith(['pause_domain', '-domid', '7'], given);
     expect({ status, out, paused }).toEqual({ status: 0, out: 'paused domain: 7\n', paused: [7] });
   });

@@ -106,6 +106,7 @@ async function execute(
   const context: CommandContext = {
     out: commandOutput(streams),
     json: global.json,
+    plan: global.plan,
     signal,
     words,
     openTerminal,

@@ -19,6 +19,8 @@ export interface CommandContext {
   readonly out: CommandOutput;
   /** `--json` was given. */
   readonly json: boolean;
+  /** `--plan` was given: the host is one where nothing happens, and time brings nothing about. */
+  readonly plan: boolean;
   /** Fires when the user interrupts. */
   readonly signal: AbortSignal;
   /** Words after the options, for commands that take some. */

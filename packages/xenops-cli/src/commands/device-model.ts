@@ -113,6 +113,7 @@ async function startStub(
       ramdiskPath: values.stubdom_ramdisk,
       cmdline: values.stubdom_cmdline,
       memoryKib: values.stubdom_memory,
+      model: { bootOrder: values.boot },
     },
     { signal, timeoutMs: timeoutMs(STUB_TIMEOUT_MS) },
   );

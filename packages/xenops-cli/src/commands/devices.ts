@@ -13,7 +13,7 @@ import {
 } from '@xenops/core/devices';
 import { assertNotConfined, changeMedium } from '@xenops/core/dm';
 import { getDomain, listDeviceAddresses, updateXlFile } from '@xenops/core/domain';
-import { ConfigError, DeviceError, hasCode } from '@xenops/core/errors';
+import { ConfigError, DeviceError } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
 import { DOM0, type Domid } from '@xenops/core/ids';
 import { moveVif, setVifOnline } from '@xenops/core/netman';
@@ -40,7 +40,9 @@ const FORCE = flag('take it away without the guest: what it had not written is l
 const vbdOptions = {
   domid: required(DOMID),
   mode: optional(word(MODES, 'r: read-only, w: writable')),
-  phystype: optional(word(PHYS_TYPES, 'what the target is')),
+  phystype: optional(
+    word(PHYS_TYPES, 'what the target is; of the last five a device model is the back-end: add_dm'),
+  ),
   physpath: withDefault(
     {
       ...TEXT,
@@ -252,10 +254,7 @@ async function detach(
     });
   }
   await detachDevice(host, address, { mode: force ? 'force' : 'clean', signal });
-  await updateXlFile(host, domid).catch((error: unknown) => {
-    // The domain was made by neither us nor xl, so nobody keeps such a file.
-    if (!hasCode(error, 'DOMAIN_WRONG_STATE')) throw error;
-  });
+  await updateXlFile(host, domid);
   if (json) out.json(address);
 }
 

@@ -55,6 +55,25 @@ describe('doctor', () => {
     expect(await sim.host.store.find('/local/domain/1/name')).toBe('living');
   });
 
+  test('takes away the mark of a build whose domid is another domain by now, and leaves that alone', async () => {
+    await using sim = await startSim();
+    await sim.exec('create_domain', '--name', 'living');
+    const [, living] = await sim.host.hypervisor.listDomains();
+    const { pid, startTicks } = await sim.host.services.ownProcess();
+    const mark = (uuid: string): Promise<void> =>
+      sim.host.store.write('/libxl/xenops-building-1', `${pid} ${startTicks} ${uuid}`);
+
+    await mark(String(living?.uuid));
+    expect(await sim.exec('doctor')).toMatchObject({ status: 0, out: '' });
+    await mark('ffffffff-4455-6677-8899-aabbccddeeff');
+    const before = await treeOf(sim.host, '/local');
+    expect((await sim.exec('doctor')).out).toBe('build of domain 1 that was cut off\n');
+    expect(await sim.exec('doctor', '--repair')).toMatchObject({ status: 0 });
+    expect(await sim.exec('doctor')).toMatchObject({ status: 0, out: '' });
+    expect(await treeOf(sim.host, '/local')).toEqual(before);
+    expect((await sim.host.hypervisor.listDomains())[1]).toEqual(living);
+  });
+
   test('leaves the loop device of a living domain alone, though a dead one named it too', async () => {
     await using sim = await withRemains();
     const { store } = sim.host;

@@ -15,6 +15,7 @@ import type { Host } from '@xenops/core/host';
 import { TSC_MODES } from '@xenops/core/hypervisor';
 import { randomVmUuid, type Domid } from '@xenops/core/ids';
 import { command, type Command, type CommandContext } from './command.ts';
+import { assertIommu } from './iommu.ts';
 import {
   DOMID,
   FILE,
@@ -91,6 +92,7 @@ export const makeCommands: readonly Command[] = [
           message: 'A domain is one of --hvm and --pvh, not both',
         });
       }
+      if (passthrough) await assertIommu(host);
       const uuid = given ?? randomVmUuid();
       const guestType = hvm ? 'hvm' : pvh ? 'pvh' : 'pv';
       const domid = await createDomain(host, {
@@ -145,7 +147,7 @@ export const makeCommands: readonly Command[] = [
       nx: flag('always on; accepted for old scripts'),
       nested: flag('let it run a hypervisor of its own; it cannot be saved then'),
       dm_restrict: flag(
-        'confine its device model to this domain: a user of its own, an empty root folder; no PCI devices, qcow2 disks and new media',
+        'confine its device model to this domain: a user of its own, an empty root folder; no PCI devices and qcow2 disks',
       ),
       smbios_pt: flag("show the host's SMBIOS tables; the uuid stays the guest's"),
       smbios_oem_types_pt: optional({

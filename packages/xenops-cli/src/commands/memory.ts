@@ -23,10 +23,10 @@ export const memoryCommands: readonly Command[] = [
       max: optional({ ...MEMORY_MIB, doc: 'what it can balloon up to, in the same units' }),
       wait: flag('until it has that much'),
     },
-    async run(host, { domid, memory, max, wait }, { out, json, signal, timeoutMs }) {
+    async run(host, { domid, memory, max, wait }, { out, json, plan, signal, timeoutMs }) {
       if (max !== undefined) await setMemoryMax(host, domid, kibFromMib(max));
       if (memory !== undefined) await setMemoryTarget(host, domid, kibFromMib(memory));
-      if (wait)
+      if (wait && !plan)
         await waitForBalloon(host, domid, { signal, timeoutMs: timeoutMs(BALLOON_TIMEOUT_MS) });
       const now = await readGuestMemory(host, domid);
       if (json) out.json(now);

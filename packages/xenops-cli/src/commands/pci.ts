@@ -1,10 +1,8 @@
 /** Commands that keep PCI devices of the host for guests, and give them. */
 import { assertNotConfined } from '@xenops/core/dm';
 import { updateXlFile } from '@xenops/core/domain';
-import { ConfigError, hasCode } from '@xenops/core/errors';
-import type { Host } from '@xenops/core/host';
+import { ConfigError } from '@xenops/core/errors';
 import { findPciAddress, formatPciAddress, type PciAddress } from '@xenops/core/hypervisor';
-import type { Domid } from '@xenops/core/ids';
 import {
   attachPci,
   detachPci,
@@ -14,6 +12,7 @@ import {
   type PciListing,
 } from '@xenops/core/pci';
 import { command, type Command } from './command.ts';
+import { assertIommu } from './iommu.ts';
 import { DOMID, flag, NUMBER, optional, required } from './option.ts';
 
 /** Devices that one bus of pciback has room for. */
@@ -46,9 +45,10 @@ export const pciCommands: readonly Command[] = [
     async run(host, values, { out, json, signal }) {
       const { domid, pci, permissive } = values;
       const configs = pci.map((address) => ({ address, permissive }));
+      await assertIommu(host);
       await assertNotConfined(host, domid, 'a PCI device');
       await attachPci(host, domid, configs, { signal, allowNoReset: values['no-reset'] });
-      await refreshXlFile(host, domid);
+      await updateXlFile(host, domid);
       const names = pci.map(formatPciAddress);
       if (json) out.json({ domid, pci: names });
       else out.line(`pci: ${names.join(',')}`);
@@ -64,7 +64,7 @@ export const pciCommands: readonly Command[] = [
     options: { ...pciOptions, force: flag('take them away without the guest') },
     async run(host, { domid, pci, force }, { out, json, signal }) {
       await detachPci(host, domid, pci, { mode: force ? 'force' : 'clean', signal });
-      await refreshXlFile(host, domid);
+      await updateXlFile(host, domid);
       if (json) out.json({ domid, pci: pci.map(formatPciAddress) });
     },
   }),
@@ -76,6 +76,7 @@ export const pciCommands: readonly Command[] = [
     changes: true,
     options: { pci: required(PCI), devid: pciOptions.devid },
     async run(host, { pci }, { out, json }) {
+      await assertIommu(host);
       for (const address of pci) await makePciAssignable(host, address);
       if (json) out.json(pci.map(formatPciAddress));
     },
@@ -119,13 +120,6 @@ function parseAddresses(text: string): readonly PciAddress[] {
   throw new ConfigError('CONFIG_BAD_VALUE', {
     message: `PCI devices are up to ${DEVICES_MAX} different addresses such as 0000:03:00.0 with commas between them, not "${text}"`,
     context: { pci: text },
-  });
-}
-
-/** A domain made by neither us nor xl has no such file. */
-async function refreshXlFile(host: Host, domid: Domid): Promise<void> {
-  await updateXlFile(host, domid).catch((error: unknown) => {
-    if (!hasCode(error, 'DOMAIN_WRONG_STATE')) throw error;
   });
 }
 

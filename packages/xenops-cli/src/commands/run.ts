@@ -1,6 +1,7 @@
 /** Commands on the life of a domain: pause, shut down, limits. */
 import { getDomain, requestShutdown, sendSysrq, waitForShutdown } from '@xenops/core/domain';
-import { DomainError } from '@xenops/core/errors';
+import { ConfigError, DomainError } from '@xenops/core/errors';
+import { domainPath } from '@xenops/core/xenstore/path';
 import { command, type Command } from './command.ts';
 import { choice, DOMID, flag, MEMORY_KIB, required, TEXT, withDefault } from './option.ts';
 
@@ -20,8 +21,9 @@ export const runCommands: readonly Command[] = [
     changes: true,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out }) {
-      await getDomain(host, domid);
-      await host.hypervisor.pause(domid);
+      const { paused } = await getDomain(host, domid);
+      // Xen counts, so that it would take as many to let it run again.
+      if (!paused) await host.hypervisor.pause(domid);
       out.line(`paused domain: ${domid}`);
     },
   }),
@@ -33,7 +35,13 @@ export const runCommands: readonly Command[] = [
     changes: true,
     options: { domid: required(DOMID) },
     async run(host, { domid }, { out }) {
-      const { paused } = await getDomain(host, domid);
+      const { paused, onlineVcpuCount, shutdown } = await getDomain(host, domid);
+      if (onlineVcpuCount === 0 && !shutdown) {
+        throw new DomainError('DOMAIN_WRONG_STATE', {
+          message: `Domain ${domid} is empty; only a domain that has been built can run`,
+          context: { domid },
+        });
+      }
       if (!paused) {
         throw new DomainError('DOMAIN_WRONG_STATE', {
           message: `Domain ${domid} is not paused; only a paused domain can be unpaused`,
@@ -126,6 +134,13 @@ export const runCommands: readonly Command[] = [
     options: { domid: required(DOMID), memory: withDefault(MEMORY_KIB, DEFAULT_MEMORY_KIB) },
     async run(host, { domid, memory }) {
       await getDomain(host, domid);
+      const target = Number((await host.store.find(domainPath(domid, 'memory/target'))) ?? 0);
+      if (memory < target) {
+        throw new ConfigError('CONFIG_BAD_VALUE', {
+          message: `The limit of domain ${domid} cannot be ${memory} KiB: it was told to have ${target} KiB; lower that first (balloon)`,
+          context: { domid, memoryKib: memory, targetKib: target },
+        });
+      }
       await host.hypervisor.setMaxMemory(domid, memory);
     },
   }),

@@ -14,6 +14,7 @@ import {
   updateXlFile,
   type DomainConfig,
 } from '@xenops/core/domain';
+import { StreamError } from '@xenops/core/errors';
 import type { Host } from '@xenops/core/host';
 import type { Domid } from '@xenops/core/ids';
 import { open, rm } from 'node:fs/promises';
@@ -129,7 +130,13 @@ async function restore(
   }: { readonly file: string; readonly into: Domid | undefined; readonly name: string | undefined },
   { out, signal }: CommandContext,
 ): Promise<Domid> {
-  await using image = await open(file, 'r');
+  await using image = await open(file, 'r').catch((cause: unknown) => {
+    throw new StreamError('STREAM_IO', {
+      message: `The image ${file} cannot be read`,
+      context: { file },
+      cause,
+    });
+  });
   const { domid, config, statePath } = await restoreDomain(host, image.fd, {
     signal,
     into,

@@ -1,6 +1,8 @@
 /** Commands about vcpus and where and how much they run. */
 import { getDomain, setOnlineVcpus } from '@xenops/core/domain';
 import { ConfigError } from '@xenops/core/errors';
+import type { Host } from '@xenops/core/host';
+import type { Domid } from '@xenops/core/ids';
 import { command, type Command } from './command.ts';
 import { DOMID, flag, NUMBER, optional, required, TEXT, VCPUS } from './option.ts';
 
@@ -48,8 +50,11 @@ export const scheduleCommands: readonly Command[] = [
       soft: flag('a wish in place of a rule'),
     },
     async run(host, { domid, vcpu, bitmap, soft }, { out, json }) {
-      await getDomain(host, domid);
+      await assertVcpu(host, domid, vcpu);
       const cpus = cpusOf(bitmap);
+      const { maxCpuId } = await host.hypervisor.physInfo();
+      const last = Math.max(...cpus);
+      if (last > maxCpuId) throw wrong(`This host has the cpus 0 to ${maxCpuId}, and no ${last}`);
       const effective = await host.hypervisor.setVcpuAffinity(
         domid,
         vcpu,
@@ -69,7 +74,7 @@ export const scheduleCommands: readonly Command[] = [
       soft: flag('where it would rather run'),
     },
     async run(host, { domid, vcpu, soft }, { out, json }) {
-      await getDomain(host, domid);
+      await assertVcpu(host, domid, vcpu);
       const affinity = await host.hypervisor.vcpuAffinity(domid, vcpu);
       if (json) {
         out.json(affinity);
@@ -120,11 +125,19 @@ export const scheduleCommands: readonly Command[] = [
   }),
 ];
 
+async function assertVcpu(host: Host, domid: Domid, vcpu: number): Promise<void> {
+  const { maxVcpuId } = await getDomain(host, domid);
+  if (vcpu > maxVcpuId)
+    throw wrong(`Domain ${domid} has the vcpus 0 to ${maxVcpuId}, and no ${vcpu}`);
+}
+
+const wrong = (message: string): ConfigError => new ConfigError('CONFIG_BAD_VALUE', { message });
+
 function cpusOf(bitmap: string): readonly number[] {
   if (!/^[01]{1,4096}$/.test(bitmap) || !bitmap.includes('1')) {
-    throw new ConfigError('CONFIG_BAD_VALUE', {
-      message: `A bitmap has a 0 or 1 for each cpu and at least one 1, not "${bitmap.slice(0, 64)}"`,
-    });
+    throw wrong(
+      `A bitmap has a 0 or 1 for each cpu and at least one 1, not "${bitmap.slice(0, 64)}"`,
+    );
   }
   return Array.from(bitmap).flatMap((bit, cpu) => (bit === '1' ? [cpu] : []));
 }

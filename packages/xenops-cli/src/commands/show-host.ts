@@ -1,6 +1,7 @@
 /** Commands that show the host. */
 import { mibFromPagesDown, pagesFromKibDown } from '@xenops/core/units';
 import { diskNumber, findDiskName, formatDiskName, parseDiskName } from '@xenops/core/devices';
+import { hasCode, HypervisorError } from '@xenops/core/errors';
 import { command, type Command } from './command.ts';
 import { NUMBER, required, word } from './option.ts';
 
@@ -8,6 +9,19 @@ const pagesLine = (name: string, kib: number): string => {
   const pages = pagesFromKibDown(kib);
   return `${name} = ${pages} (${mibFromPagesDown(pages)} Mb)`;
 };
+
+/** Says what is missing when it is. */
+async function withFlask<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!hasCode(error, 'HYPERVISOR_NOT_SUPPORTED')) throw error;
+    throw new HypervisorError('HYPERVISOR_NOT_SUPPORTED', {
+      message: 'Xen runs without FLASK, its security modules (flask= on its command line)',
+      cause: error,
+    });
+  }
+}
 
 export const showHostCommands: readonly Command[] = [
   command({
@@ -89,7 +103,7 @@ export const showHostCommands: readonly Command[] = [
     changes: false,
     options: {},
     async run(host, _values, { out, json }) {
-      const enforcing = await host.hypervisor.flaskEnforcing();
+      const enforcing = await withFlask(() => host.hypervisor.flaskEnforcing());
       if (json) out.json({ enforcing });
       else out.line(enforcing ? 'Enforcing' : 'Permissive');
     },
@@ -101,7 +115,7 @@ export const showHostCommands: readonly Command[] = [
     changes: true,
     options: { enforce: required(word(['0', '1'] as const, '1: enforce, 0: only report')) },
     async run(host, { enforce }) {
-      await host.hypervisor.setFlaskEnforcing(enforce === '1');
+      await withFlask(() => host.hypervisor.setFlaskEnforcing(enforce === '1'));
     },
   }),
   command({

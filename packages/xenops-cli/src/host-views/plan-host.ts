@@ -37,6 +37,7 @@ const QUESTIONS: ReadonlySet<string> = new Set<Exclude<keyof Hypervisor, symbol>
 ]);
 const SERVICE_QUESTIONS: ReadonlySet<string> = new Set<string>([
   'exitStatusOf',
+  'findUser',
   'readLog',
   'ownProcess',
   'readText',

@@ -68,6 +68,10 @@ describe('a plan', () => {
     [['pause', '-domid', '1'], ['hypercall pause(1)']],
     [['setmaxmem', '-domid', '1', '-memory', '128M'], ['hypercall setMaxMemory(1, 131072)']],
     [
+      ['balloon', '-domid', '1', '-memory', '32', '-wait'],
+      ['xenstore write /local/domain/1/memory/target = "32768"', 'hypercall setMaxMemory(1, '],
+    ],
+    [
       ['add_vif', '-domid', '1', '-mac', '00:16:3e:00:00:01'],
       [
         'xenstore write /local/domain/0/backend/vif/1/0/mac = "00:16:3e:00:00:01"',

@@ -107,8 +107,24 @@ describe('device models on real Xen', () => {
       const image = `${host.folder}/hvm.save`;
       const domid = await makeHvm('-dm_restrict');
       await xenops.ok('add_vbd', ...disk(domid));
+      const drive = ['-domid', String(domid), '-virtpath', 'hdc'];
+      await xenops.ok(
+        'add_vbd',
+        ...drive,
+        ...['-devtype', 'cdrom', '-mode', 'r', '-phystype', 'raw'],
+      );
       await xenops.ok('add_dm', '-domid', String(domid));
       expect(await confinementOf(domid)).toEqual(confined(domid));
+      await host.sh(
+        `cd ${host.folder} && truncate -s 1M a.iso && truncate -s 2M b.iso && chmod 600 *.iso`,
+      );
+      for (const file of ['a.iso', 'b.iso']) {
+        await xenops.ok('cd_insert', ...drive, '-physpath', `${host.folder}/${file}`);
+        expect(await mediumOf(domid)).toEqual([expect.stringMatching(/fdset.* raw ro$/)]);
+      }
+      await xenops.ok('cd_eject', ...drive);
+      expect(await mediumOf(domid)).toEqual([]);
+      await xenops.ok('cd_insert', ...drive, '-physpath', `${host.folder}/a.iso`);
       await xenops.ok('unpause_domain', '-domid', String(domid));
       await xenops.ok('chkpoint_domain', '-domid', String(domid), '-file', image);
       await xenops.ok('save_domain', '-domid', String(domid), '-file', image);

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { buildTestguest } from 'testguest';
 import { LabHost } from './lab-host.lab-helper.ts';
 
-/** Each takes some seconds under emulation. */
+/** Some under way side by side take some seconds each under emulation. */
 const LIVES = process.env['XENOPS_TEST_LIVES'] ?? '100';
 const TEST_TIMEOUT_MS = 1_500_000;
 /** Where `pushWorkspace` puts this package's compiled tests. */
@@ -15,13 +15,11 @@ test(
     await using host = await LabHost.start();
     const image = await buildTestguest();
     await host.lab.push([image], { to: host.folder });
-    const disk = `${host.folder}/disk.img`;
-    await host.sh(`truncate -s 8M ${disk}`);
     const before = await host.fingerprint();
     const { status, stdout } = await host.lab.exec({
       argv: [
         'env',
-        ...[`TESTGUEST=${host.folder}/${path.basename(image)}`, `DISK=${disk}`],
+        ...[`TESTGUEST=${host.folder}/${path.basename(image)}`, `FOLDER=${host.folder}`],
         ...['BRIDGE=xenbr0', `LIVES=${LIVES}`, 'node', '--test', PROGRAM],
       ],
       timeoutMs: TEST_TIMEOUT_MS,

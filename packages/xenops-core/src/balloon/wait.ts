@@ -50,7 +50,6 @@ export async function waitForBalloon(
         currentKib: seen.last?.currentKib,
         targetKib: seen.last?.targetKib,
       },
-      cause: error,
     });
   }
 }

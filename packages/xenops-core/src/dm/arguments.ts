@@ -18,16 +18,19 @@ export interface Surroundings {
   readonly confinement?: Confinement | undefined;
 }
 
-/** Arguments after the program's name. Throws CONFIG_BAD_VALUE for what qemu would read as something else. */
+/**
+ * Arguments after the program's name; without surroundings, those that hold wherever it runs. Throws CONFIG_BAD_VALUE for what qemu
+ * would read as something else.
+ */
 export function qemuArguments(
   config: DeviceModelConfig,
-  { socketPath, heldSocketPath, confinement }: Surroundings,
+  surroundings?: Surroundings,
 ): readonly string[] {
   const isHvm = config.guestType === 'hvm';
+  const confinement = surroundings?.confinement;
   return [
     ...['-xen-domid', String(config.domid)],
-    ...monitorArguments('libxl-cmd', socketPath),
-    ...monitorArguments('xenops-cmd', heldSocketPath),
+    ...(surroundings === undefined ? [] : monitorsArguments(surroundings)),
     ...['-no-shutdown', '-nodefaults', '-no-user-config'],
     ...['-name', option(config.name)],
     ...(isHvm ? [] : ['-xen-attach']),
@@ -54,6 +57,13 @@ function confinementArguments(confinement: Confinement): readonly string[] {
     ...(hasRunWith
       ? ['-run-with', `chroot=${option(rootPath)},user=${who}`]
       : ['-chroot', rootPath, '-runas', who]),
+  ];
+}
+
+function monitorsArguments({ socketPath, heldSocketPath }: Surroundings): readonly string[] {
+  return [
+    ...monitorArguments('libxl-cmd', socketPath),
+    ...monitorArguments('xenops-cmd', heldSocketPath),
   ];
 }
 

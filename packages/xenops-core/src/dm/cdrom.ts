@@ -21,17 +21,22 @@ export interface Medium {
   readonly format?: DiskFormat;
 }
 
+export interface MediumOptions extends QmpOptions {
+  /** Whether the tray opens also when the guest has locked it. It does unless said. */
+  readonly isForced?: boolean;
+}
+
 /**
  * Takes the medium out of a CD drive of an HVM guest and puts another in; without one the drive stays empty. Rejects with DOMAIN_NOT_FOUND,
- * DEVICE_NOT_FOUND (no such CD drive), CONFIG_BAD_VALUE (no such image), DM_UNAVAILABLE, DM_COMMAND_FAILED (the drive is empty then), TIMEOUT
- * or ABORTED.
+ * DEVICE_NOT_FOUND (no such CD drive), CONFIG_BAD_VALUE (no such image), DM_UNAVAILABLE, DM_COMMAND_FAILED (the tray is locked, or qemu cannot
+ * open the image), TIMEOUT or ABORTED; the drive keeps its medium then.
  */
 export async function changeMedium(
   host: Host,
   domid: Domid,
   vdev: string,
   medium: Medium | undefined,
-  options: QmpOptions = {},
+  { isForced = true, ...options }: MediumOptions = {},
 ): Promise<void> {
   const { guestType } = await getDomain(host, domid);
   const drive = await getDrive(host, domid, vdev);
@@ -41,7 +46,8 @@ export async function changeMedium(
   describeVbd(guest, after);
   if (medium !== undefined) {
     await assertImage(host, medium.target);
-    await assertNotConfined(host, domid, 'a medium while it runs');
+    if (getHotplug(host).sendOpenFile === undefined)
+      await assertNotConfined(host, domid, 'a medium while it runs');
   }
   await using model = await adoptDeviceModel(host, domid, options);
   if (model === undefined) {
@@ -52,11 +58,9 @@ export async function changeMedium(
   }
   const { disk } = parseDiskName(vdev);
   const devid = diskNumber({ bus: 'hd', disk, partition: 0 });
-  await model.eject(devid, options);
-  const empty = { ...drive, target: '', format: 'raw' } as const;
-  await record(host, describeVbd(guest, empty));
-  if (medium === undefined) return;
-  await model.insert(devid, { path: after.target, format: after.format }, options);
+  const force = { ...options, isForced };
+  if (medium === undefined) await model.eject(devid, force);
+  else await model.insert(devid, { path: after.target, format: after.format }, force);
   await record(host, describeVbd(guest, after));
 }
 

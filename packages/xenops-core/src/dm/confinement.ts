@@ -5,6 +5,7 @@
  */
 import { listDeviceAddresses } from '../domain/list-devices.ts';
 import { ConfigError } from '../errors.ts';
+import type { VbdConfig } from '../devices/classes/vbd.ts';
 import { deviceName, type DeviceAddress } from '../devices/device.ts';
 import { getHotplug } from '../hotplug/get-hotplug.ts';
 import type { Host } from '../host/host.ts';
@@ -34,7 +35,6 @@ export type Place = Pick<Confinement, 'user' | 'rootPath'>;
 /** libxl's name of the user whose number is the first of the range (LIBXL_QEMU_USER_RANGE_BASE). */
 const RANGE_USER = 'xen-qemuuser-range-base';
 const RUN_FOLDER = '/run/xen';
-const PASSWD = '/etc/passwd';
 const RECORD = 'device-model-user';
 /** A qemu that does not know the first of these words, or was built without it, ends with 1 before it comes to the last. */
 const SANDBOX_PROBE = ['-sandbox', 'on', '-version'];
@@ -140,13 +140,14 @@ async function isServedByModel(host: Host, device: DeviceAddress): Promise<boole
     `${record}/backend-type`,
     `${record}/config`,
   ]);
-  return served === 'device-model' && !(config ?? '').includes('"isCdrom":true');
+  // Written by attachChange, where only Dom0 writes.
+  const { isCdrom = false } = JSON.parse(config ?? '{}') as Partial<VbdConfig>;
+  return served === 'device-model' && !isCdrom;
 }
 
 /** The user that is the domain's alone: the base of the range plus its number, as libxl counts. */
 async function userFor(host: Host, domid: Domid): Promise<SystemUser> {
-  const users = ((await host.services.readText(PASSWD)) ?? '').split('\n').map(parseUser);
-  const base = users.find((user) => user?.name === RANGE_USER);
+  const base = await host.services.findUser(RANGE_USER);
   if (base === undefined || base.uid === 0 || base.gid === 0) {
     throw cannot(
       domid,
@@ -154,16 +155,9 @@ async function userFor(host: Host, domid: Domid): Promise<SystemUser> {
     );
   }
   const uid = base.uid + domid;
-  const taken = users.find((user) => user?.uid === uid);
+  const taken = await host.services.findUser(String(uid));
   if (taken !== undefined) throw cannot(domid, `its user ${uid} is ${taken.name}`);
   return { uid, gid: base.gid };
-}
-
-function parseUser(
-  line: string,
-): { readonly name: string; readonly uid: number; readonly gid: number } | undefined {
-  const [, name, uid, gid] = /^([^:]+):[^:]*:(\d{1,10}):(\d{1,10}):/.exec(line) ?? [];
-  return name === undefined ? undefined : { name, uid: Number(uid), gid: Number(gid) };
 }
 
 function cannot(domid: Domid, why: string): ConfigError {

@@ -13,6 +13,7 @@ import type { DeviceModelConfig } from './config.ts';
 import { confine, findConfinement, releaseConfinement, type Place } from './confinement.ts';
 import { pruneEmpty } from '../domain/remove-nodes.ts';
 import { withUndo } from '../domain/with-undo.ts';
+import { closeMedia, giveMedium } from './given-files.ts';
 import { isGone, QmpClient, type QmpOptions } from './qmp.ts';
 import { untilConfinedRuns, untilRunning } from './until-serving.ts';
 
@@ -230,28 +231,42 @@ export class DeviceModel implements AsyncDisposable {
   }
 
   /** Takes the medium out of a CD drive; one that is empty is fine. */
-  async eject(devid: number, options?: QmpOptions): Promise<void> {
-    await this.#qmp.execute('eject', { id: driveId(devid), force: true }, options);
+  async eject(
+    devid: number,
+    { isForced, ...options }: QmpOptions & { readonly isForced: boolean },
+  ): Promise<void> {
+    const drive = driveId(devid);
+    await this.#qmp.execute('eject', { id: drive, force: isForced }, options);
+    if (await this.#isConfined()) await closeMedia(this.#qmp, { drive, now: undefined }, options);
   }
 
-  /** Puts a medium into a CD drive, in place of the one that is in it. */
+  /** Puts a medium into a CD drive, in place of the one that is in it, which stays when that fails (QEMU opens the new one first). */
   async insert(
     devid: number,
     medium: { readonly path: string; readonly format: DiskFormat },
-    options?: QmpOptions,
+    { isForced, ...options }: QmpOptions & { readonly isForced: boolean },
   ): Promise<void> {
     const format = medium.format === 'vhd' ? 'vpc' : medium.format;
+    const drive = driveId(devid);
+    const given = (await this.#isConfined())
+      ? await giveMedium(this.#host, this.#qmp, { drive, filePath: medium.path }, options)
+      : undefined;
     await this.#qmp.execute(
       'blockdev-change-medium',
       {
-        id: driveId(devid),
-        filename: medium.path,
+        id: drive,
+        filename: given?.fileName ?? medium.path,
         format,
         'read-only-mode': 'read-only',
-        force: true,
+        force: isForced,
       },
       options,
     );
+    if (given !== undefined) await closeMedia(this.#qmp, { drive, now: given }, options);
+  }
+
+  async #isConfined(): Promise<boolean> {
+    return (await findConfinement(this.#host, this.domid)) !== undefined;
   }
 
   /** Wakes a guest that sleeps (S3). */

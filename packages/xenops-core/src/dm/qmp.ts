@@ -31,6 +31,11 @@ export interface QmpOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+interface SendOption {
+  /** Sends the line in place of the client, by the socket's descriptor: with an open file. */
+  readonly send?: ((socketFd: number, line: string) => void) | undefined;
+}
+
 interface Pending {
   readonly command: string;
   readonly resolve: (value: unknown) => void;
@@ -94,7 +99,7 @@ export class QmpClient implements AsyncDisposable {
   async execute(
     command: string,
     args: Readonly<Record<string, unknown>> = {},
-    { signal, timeoutMs = QMP_TIMEOUTS.commandMs }: QmpOptions = {},
+    { signal, timeoutMs = QMP_TIMEOUTS.commandMs, send }: QmpOptions & SendOption = {},
   ): Promise<unknown> {
     if (this.#socket.destroyed || this.#pending.size >= PENDING_MAX) {
       throw unavailable(
@@ -111,7 +116,9 @@ export class QmpClient implements AsyncDisposable {
           new Promise<unknown>((resolve, reject) => {
             this.#pending.set(id, { command, resolve, reject });
             const request = Object.keys(args).length === 0 ? {} : { arguments: args };
-            this.#socket.write(`${JSON.stringify({ execute: command, ...request, id })}\n`);
+            const line = `${JSON.stringify({ execute: command, ...request, id })}\n`;
+            if (send === undefined) this.#socket.write(line);
+            else send(descriptorOf(this.#socket), line);
           }),
       );
     } finally {
@@ -188,6 +195,14 @@ export class QmpClient implements AsyncDisposable {
     }
     this.#pending.clear();
   }
+}
+
+/** Node.js has no public name for it, and no other way to pass a file. */
+function descriptorOf(socket: Socket): number {
+  const handle: unknown = '_handle' in socket ? socket._handle : undefined;
+  const fd: unknown = isObject(handle) ? handle['fd'] : undefined;
+  if (typeof fd === 'number' && fd >= 0) return fd;
+  throw unavailable('The connection to the device model has no descriptor');
 }
 
 function findObject(line: string): Record<string, unknown> | undefined {

@@ -1,9 +1,8 @@
 /**
  * A device model in a domain of its own, so that who takes it over has no process in Dom0: a small Linux that runs qemu for one HVM guest
- * (libxl_dm.c, `libxl__spawn_stub_dm`). Its consoles beyond the first are files of Dom0: what it logs, and the state that it saves and goes on from.
+ * (libxl_dm.c, `libxl__spawn_stub_dm`). Its disks are the guest's, its consoles files and terminals of Dom0.
  */
 import { attachDevices } from '../devices/of-config.ts';
-import { describeConsole } from '../devices/classes/console.ts';
 import { buildDomain } from '../domain/build.ts';
 import { readDomainConfig } from '../domain/config-record.ts';
 import { createDomain } from '../domain/create.ts';
@@ -11,17 +10,23 @@ import { destroyDomain } from '../domain/destroy.ts';
 import { getDomain } from '../domain/record.ts';
 import { pruneEmpty } from '../domain/remove-nodes.ts';
 import { withUndo } from '../domain/with-undo.ts';
+import type { DomainConfig } from '../domain/xl-config.ts';
 import { DomainError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { DOM0, randomVmUuid, type Domid, type VmUuid } from '../ids.ts';
+import { randomVmUuid, type Domid, type VmUuid } from '../ids.ts';
 import { valueBecomes } from '../xenstore/conditions.ts';
-import { applyTreeChange, type TreeChange } from '../xenstore/nodes.ts';
+import { applyTreeChange } from '../xenstore/nodes.ts';
 import { domainPath, ownRecordPath, vmPath } from '../xenstore/path.ts';
-import { ownedBy } from '../xenstore/permissions.ts';
 import { waitFor } from '../xenstore/wait.ts';
 import type { XenStoreTree } from '../xenstore/xenstore.ts';
-import { deviceModelConfig, startDomainDeviceModel } from './from-config.ts';
+import {
+  deviceModelConfig,
+  startDomainDeviceModel,
+  type DeviceModelExtras,
+} from './from-config.ts';
 import type { QmpOptions } from './qmp.ts';
+import { stubArguments, stubDevices } from './stub-arguments.ts';
+import { logConsole, stubTree, type NamedDomain } from './stub-layout.ts';
 
 export interface StubDomainConfig {
   readonly kernelPath: string;
@@ -30,7 +35,17 @@ export interface StubDomainConfig {
   readonly cmdline?: string | undefined;
   /** 128 MiB unless said, what qemu and a small Linux need. */
   readonly memoryKib?: number | undefined;
+  /** A random one unless said. */
+  readonly uuid?: VmUuid | undefined;
+  /** What its qemu is to be besides what the guest's own configuration says. */
+  readonly model?: StubModel | undefined;
 }
+
+/** Its screen, its serial port and its state are where the stub domain has them. */
+export type StubModel = Pick<
+  DeviceModelExtras,
+  'bootOrder' | 'card' | 'sound' | 'usbTablet' | 'extraArgs'
+>;
 
 const MEMORY_KIB = 131_072;
 /** libxl's (LIBXL_STUBDOM_START_TIMEOUT). */
@@ -56,18 +71,19 @@ export async function startStubDomain(
       context: { domid: target, guestType },
     });
   }
-  const { name } = await readDomainConfig(host, target);
+  const guest = await readDomainConfig(host, target);
+  const argv = stubArguments(deviceModelConfig(target, guest, config.model));
   return withUndo(`Starting the stub domain of domain ${target}`, async (undo) => {
-    const stub = await makeStub(host, `${name}-dm`, config);
+    const stub = await makeStub(host, guest.name, config);
     undo.push(`the stub domain ${stub.domid}`, async () => {
       await host.store.transaction((tree) => removeLink(tree, { domid: target, uuid }));
       await destroyDomain(host, stub.domid, { timeoutMs: DESTROY_TIMEOUT_MS });
     });
-    const change = stubTree({ stub, target: { domid: target, uuid } });
+    const change = stubTree({ stub, target: { domid: target, uuid }, argv });
     await host.store.transaction((tree) => applyTreeChange(tree, change));
     await host.hypervisor.setTarget(stub.domid, target);
     await host.store.setTarget(stub.domid, target);
-    await attachConsoles(host, stub.domid, { name, target }, options);
+    await connectStub(host, stub.domid, { guest, target }, options);
     await host.hypervisor.unpause(stub.domid);
     const { signal, timeoutMs = START_TIMEOUT_MS } = options;
     const state = domainPath(stub.domid, 'device-model', target, 'state');
@@ -77,90 +93,52 @@ export async function startStubDomain(
   });
 }
 
-interface NamedDomain {
-  readonly domid: Domid;
-  readonly uuid: VmUuid;
-}
-
 async function makeStub(
   host: Host,
-  name: string,
-  { kernelPath, ramdiskPath, cmdline = '', memoryKib = MEMORY_KIB }: StubDomainConfig,
+  guestName: string,
+  {
+    kernelPath,
+    ramdiskPath,
+    cmdline = '',
+    memoryKib = MEMORY_KIB,
+    uuid = randomVmUuid(),
+  }: StubDomainConfig,
 ): Promise<NamedDomain> {
-  const uuid = randomVmUuid();
+  const name = `${guestName}-dm`;
+  const logPath = `${LOG_FOLDER}/qemu-dm-${guestName.replaceAll(/[^\w.-]/g, '_')}.log`;
   return withUndo(`Making ${name}`, async (undo) => {
     const domid = await createDomain(host, { uuid, guestType: 'pv', name, maxVcpus: 1 });
     undo.push(`domain ${domid}`, () =>
       destroyDomain(host, domid, { timeoutMs: DESTROY_TIMEOUT_MS }),
     );
     const kernel = { kernelPath, ramdiskPath, cmdline };
-    await buildDomain(host, domid, { kind: 'pv', ...kernel, memoryKib, vcpus: 1 });
+    const xenstoreData = logConsole(logPath);
+    await buildDomain(host, domid, { kind: 'pv', ...kernel, memoryKib, vcpus: 1, xenstoreData });
     return { domid, uuid };
   });
 }
 
-/** Who serves whom, for both of them, for xl, and on our own record, by which the stub is destroyed. */
-export function stubTree({
-  stub,
-  target,
-}: {
-  readonly stub: NamedDomain;
-  readonly target: NamedDomain;
-}): TreeChange {
-  return {
-    rm: [],
-    write: [
-      { path: ownRecordPath(target.domid, 'stub-domain'), value: `${stub.domid} ${stub.uuid}` },
-      { path: domainPath(stub.domid, 'target'), value: String(target.domid) },
-      { path: domainPath(target.domid, 'image/device-model-domid'), value: String(stub.domid) },
-      {
-        path: domainPath(stub.domid, 'device-model', target.domid),
-        permissions: ownedBy(stub.domid, target.domid),
-      },
-      {
-        path: vmPath(target.uuid, 'rtc/timeoffset'),
-        value: '',
-        permissions: {
-          owner: DOM0,
-          others: 'none',
-          listed: [
-            { domid: target.domid, access: 'read' },
-            { domid: stub.domid, access: 'both' },
-          ],
-        },
-      },
-    ],
-  };
-}
-
-/** What of that lies with the guest. */
+/** What of the link lies with the guest. */
 async function removeLink(tree: XenStoreTree, { domid, uuid }: NamedDomain): Promise<void> {
   await Promise.all([
     tree.rm(ownRecordPath(domid, 'stub-domain')),
     tree.rm(domainPath(domid, 'image/device-model-domid')),
     tree.rm(vmPath(uuid, 'rtc')),
+    tree.rm(vmPath(uuid, 'image')),
   ]);
   await pruneEmpty(tree, [domainPath(domid, 'image')]);
 }
 
-/** Served by a device model of Dom0, as everything of a PV guest beyond its first console. */
-async function attachConsoles(
+/** Gives the stub its devices, and the device model in Dom0 that serves its consoles and disk images. */
+async function connectStub(
   host: Host,
   stub: Domid,
-  { name, target }: { readonly name: string; readonly target: Domid },
+  { guest, target }: { readonly guest: DomainConfig; readonly target: Domid },
   options: QmpOptions,
 ): Promise<void> {
   const folder = host.services.stateFolder ?? STATE_FOLDER;
-  const outputs = [
-    `file:${LOG_FOLDER}/qemu-dm-${name.replaceAll(/[^\w.-]/g, '_')}.log`,
-    `file:${folder}/qemu-save.${target}`,
-    `pipe:${folder}/qemu-resume.${target}`,
-    'pty',
-  ];
-  const consoles = outputs.map((output, index) =>
-    describeConsole(stub, { devid: index + 1, server: 'device-model', output }),
-  );
-  await attachDevices(host, consoles, { signal: options.signal });
+  const devices = stubDevices(stub, guest, `${folder}/qemu-save.${target}`);
+  await attachDevices(host, devices, { signal: options.signal });
   const config = deviceModelConfig(stub, await readDomainConfig(host, stub));
   await using _model = await startDomainDeviceModel(host, config, options);
 }

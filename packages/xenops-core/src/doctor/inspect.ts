@@ -1,13 +1,12 @@
 /** Looking at everything that the doctor judges. Reads only. */
 import { listDeviceAddresses } from '../domain/list-devices.ts';
-import { listBuildMarks, parseMark } from '../domain/build-mark.ts';
+import { isLeftMark, listBuildMarks } from '../domain/build-mark.ts';
 import type { DeviceAddress } from '../devices/device.ts';
 import type { Host } from '../host/host.ts';
 import { DOM0, findDomid, type Domid, type VmUuid } from '../ids.ts';
 import { listPciOwners } from '../pci/pci-records.ts';
 import { listChildren } from '../xenstore/list-children.ts';
 import {
-  buildMarkPath,
   deviceModelsPath,
   domainPath,
   DOMAINS_PATH,
@@ -159,11 +158,7 @@ function targetOf(config: string | undefined): string | undefined {
 
 async function deadBuilds(host: Host, domids: readonly Domid[]): Promise<readonly Domid[]> {
   const found = await Promise.all(
-    domids.map(async (domid) => {
-      const builder = parseMark(await host.store.find(buildMarkPath(domid)));
-      const isAlive = builder !== undefined && (await host.services.isAlive(builder));
-      return isAlive ? [] : [domid];
-    }),
+    domids.map(async (domid) => ((await isLeftMark(host, domid)) ? [domid] : [])),
   );
   return found.flat();
 }

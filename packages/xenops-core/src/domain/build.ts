@@ -35,7 +35,7 @@ export async function buildDomain(
   throwIfAborted(options.signal, `the build of domain ${domid}`);
 
   await withUndo(`Building domain ${domid}`, async (undo) => {
-    await markBuild(host, domid);
+    await markBuild(host, domid, identity.uuid);
     undo.push(`the mark of the build of domain ${domid}`, () => unmarkBuild(host, domid));
     undo.push(`domain ${domid} as it was`, () => remakeDomain(host, domid, identity));
     const fitting = fittingIdentity(identity, config);

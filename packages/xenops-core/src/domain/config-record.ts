@@ -14,12 +14,21 @@ import { findMany } from '../xenstore/trees.ts';
 import type { XenStoreTree } from '../xenstore/xenstore.ts';
 import type { BuildConfig, DirectKernel } from './build-config.ts';
 import { getDomain } from './record.ts';
-import { decodeXlConfig, encodeXlConfig, type DomainConfig } from './xl-config.ts';
+import { listDeviceAddresses } from './list-devices.ts';
+import {
+  decodeXlConfig,
+  encodeXlConfig,
+  withDevices,
+  type DomainConfig,
+  type XlDevices,
+} from './xl-config.ts';
 
 /** Bytes of a node of the record; a request of xenstore's protocol has room for 4096 with its path. */
 const CHUNK_BYTES = 3072;
 /** Where libxl keeps its file about each domain (libxl_dom.c, userdata). */
 const XL_USERDATA_FOLDER = '/var/lib/xen';
+/** That file is a C string, whose end libxl reads up to wherever it is (libxl_internal.c, `libxl__set_domain_configuration`). */
+const END = /\0+$/;
 
 /** The nodes of the record. */
 export function configRecord(domid: Domid, build: BuildConfig): readonly NodeWrite[] {
@@ -40,22 +49,42 @@ export function configRecord(domid: Domid, build: BuildConfig): readonly NodeWri
 /** The configuration of a domain. Rejects with DOMAIN_NOT_FOUND, or DOMAIN_WRONG_STATE when nobody has left one. */
 export async function readDomainConfig(host: Host, domid: Domid): Promise<DomainConfig> {
   const { uuid } = await getDomain(host, domid);
+  const own = await findOwnConfig(host, domid, uuid);
+  if (own !== undefined) return own;
+  const json = await findXlFile(host, domid, uuid);
+  if (json !== undefined) return decodeXlConfig(json);
+  throw new DomainError('DOMAIN_WRONG_STATE', {
+    message: `Domain ${domid} has no configuration on record: it was built neither by this toolstack nor by xl, or not at all`,
+    context: { domid },
+  });
+}
+
+/** By our own record; undefined for a domain that is none of ours. */
+async function findOwnConfig(
+  host: Host,
+  domid: Domid,
+  uuid: VmUuid,
+): Promise<DomainConfig | undefined> {
   const build = await readBuild(host, domid);
-  if (build === undefined) {
-    const json = await host.services.readText(xlFile(domid, uuid));
-    if (json !== undefined) return decodeXlConfig(json);
-    throw new DomainError('DOMAIN_WRONG_STATE', {
-      message: `Domain ${domid} has no configuration on record: it was built neither by this toolstack nor by xl, or not at all`,
-      context: { domid },
-    });
-  }
+  if (build === undefined) return undefined;
   const name = (await host.store.find(domainPath(domid, 'name'))) ?? `Domain-${domid}`;
+  return { uuid, name, build, ...(await recordedDevices(host.store, domid)) };
+}
+
+async function recordedDevices(
+  tree: XenStoreTree,
+  domid: Domid,
+): Promise<Pick<DomainConfig, 'disks' | 'nics'>> {
   const [disks, nics, wireless] = await Promise.all([
-    deviceConfigs<VbdConfig>(host.store, domid, 'vbd'),
-    deviceConfigs<VifConfig>(host.store, domid, 'vif'),
-    deviceConfigs<VifConfig>(host.store, domid, 'vwif'),
+    deviceConfigs<VbdConfig>(tree, domid, 'vbd'),
+    deviceConfigs<VifConfig>(tree, domid, 'vif'),
+    deviceConfigs<VifConfig>(tree, domid, 'vwif'),
   ]);
-  return { uuid, name, build, disks, nics: [...nics, ...wireless] };
+  return { disks, nics: [...nics, ...wireless] };
+}
+
+async function findXlFile(host: Host, domid: Domid, uuid: VmUuid): Promise<string | undefined> {
+  return (await host.services.readText(xlFile(domid, uuid)))?.replace(END, '');
 }
 
 /** Puts on record which kernel the device model of an HVM guest starts: one that goes on from an image must be given the same. */
@@ -74,11 +103,32 @@ export async function recordDirectKernel(
   });
 }
 
-/** Writes libxl's file anew, so that `xl save`, `xl list -l` and `xl block-attach` know the domain. */
+/**
+ * Writes libxl's file anew, so that `xl save`, `xl list -l` and `xl block-attach` know the domain and its devices. A domain that is not built, or was made
+ * by neither of us, has no such file and gets none. Rejects with DOMAIN_NOT_FOUND.
+ */
 export async function updateXlFile(host: Host, domid: Domid): Promise<void> {
   if (host.uri !== 'xen:') return;
-  const config = await readDomainConfig(host, domid);
-  await host.services.writePrivateFile(xlFile(domid, config.uuid), encodeXlConfig(config));
+  const { uuid } = await getDomain(host, domid);
+  const own = await findOwnConfig(host, domid, uuid);
+  const json = own === undefined ? await withDevicesNow(host, domid, uuid) : encodeXlConfig(own);
+  if (json !== undefined) await host.services.writePrivateFile(xlFile(domid, uuid), `${json}\0`);
+}
+
+/** xl's own file of the domain. */
+async function withDevicesNow(host: Host, domid: Domid, uuid: VmUuid): Promise<string | undefined> {
+  const json = await findXlFile(host, domid, uuid);
+  return json === undefined ? undefined : withDevices(json, await devicesNow(host.store, domid));
+}
+
+async function devicesNow(tree: XenStoreTree, domid: Domid): Promise<XlDevices> {
+  const [devices, recorded] = await Promise.all([
+    listDeviceAddresses(tree, domid),
+    recordedDevices(tree, domid),
+  ]);
+  const numbersOf = (...kinds: readonly string[]): ReadonlySet<number> =>
+    new Set(devices.filter(({ kind }) => kinds.includes(kind)).map(({ devid }) => devid));
+  return { ...recorded, vbds: numbersOf('vbd'), vifs: numbersOf('vif', 'vwif') };
 }
 
 function xlFile(domid: Domid, uuid: VmUuid): string {

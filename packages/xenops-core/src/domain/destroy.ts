@@ -3,15 +3,16 @@
  * forget it in xenstore, then let Xen take its memory back. Steps are tried again and go on after a failure; what failed is
  * reported at the end.
  */
-import { DomainError } from '../errors.ts';
+import { DomainError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { DOM0, findDomid, type Domid, type VmUuid } from '../ids.ts';
+import { DOM0, type Domid, type VmUuid } from '../ids.ts';
 import { withDeadline, type WaitOptions } from '../lifetime/deadline.ts';
 import { markRecent } from './recent-domids.ts';
 import { getDomain } from './record.ts';
 import { detachDevice } from '../devices/detach.ts';
 import { releasePciOf } from '../pci/detach.ts';
 import { stopDeviceModel } from '../dm/device-model.ts';
+import { findStubDomain } from '../dm/stub-record.ts';
 import { stopAgentModels } from '../dmagent/models.ts';
 import { listDeviceAddresses } from './list-devices.ts';
 import { listChildren } from '../xenstore/list-children.ts';
@@ -56,7 +57,7 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
     releaseAll([() => removeXlFiles(host, domid, uuid), () => markRecent(host, domid)]),
   ]);
   const failures = [...held, ...rest.flat()];
-  await host.hypervisor.destroy(domid, { signal: options.signal });
+  await destroyUnlessGone(host, domid, uuid, options);
   await waitUntilGone(host, domid, uuid, options);
   if (failures.length > 0) {
     throw new DomainError('DOMAIN_LEFTOVERS', {
@@ -64,6 +65,21 @@ export async function destroyDomain(host: Host, domid: Domid, options: WaitOptio
       context: { domid, failures: failures.length },
       cause: failures.length === 1 ? failures[0] : new AggregateError(failures),
     });
+  }
+}
+
+/** One that was dying already goes by itself when its last page is let go of, or its stub domain has gone. */
+async function destroyUnlessGone(
+  { hypervisor }: Host,
+  domid: Domid,
+  uuid: VmUuid,
+  { signal }: WaitOptions,
+): Promise<void> {
+  if ((await hypervisor.findDomain(domid))?.uuid !== uuid) return;
+  try {
+    await hypervisor.destroy(domid, { signal });
+  } catch (error) {
+    if (!hasCode(error, 'HYPERVISOR_NO_DOMAIN')) throw error;
   }
 }
 
@@ -107,11 +123,8 @@ async function recordedParts(
 
 /** The domain that its device model runs in, by our own record. */
 async function destroyStub(host: Host, domid: Domid, options: WaitOptions): Promise<void> {
-  const text = await host.store.find(ownRecordPath(domid, 'stub-domain'));
-  const [stubText = '', uuid] = text?.split(' ') ?? [];
-  const stub = findDomid(stubText);
-  // Destroyed before, its domid may be another's by now.
-  if (stub === undefined || (await host.hypervisor.findDomain(stub))?.uuid !== uuid) return;
+  const stub = await findStubDomain(host, domid);
+  if (stub === undefined) return;
   await destroyDomain(host, stub, options);
 }
 

@@ -45,8 +45,8 @@ class NameMemory {
   readonly #hypervisor: Hypervisor;
   readonly #clock: Clock;
   readonly #watching: Promise<AsyncDisposable>;
-  /** By uuid and domid. */
-  #names: ReadonlyMap<string, string> = new Map();
+  /** By domid, of the domain with that uuid: one that took the domid since is another. */
+  readonly #names = new Map<Domid, { readonly uuid: string; readonly name: string }>();
   #changeCount = 0;
   #askedMs = 0;
 
@@ -65,8 +65,8 @@ class NameMemory {
     domains: readonly ListedDomain[],
   ): Promise<readonly (string | undefined)[]> {
     this.#askedMs = this.#clock.nowMs();
-    const known = this.#names;
-    const unknown = domains.filter((domain) => !known.has(keyOf(domain)));
+    const known = domains.map((domain) => this.#find(domain));
+    const unknown = domains.filter((_, index) => known[index] === undefined);
     const changeCount = this.#changeCount;
     const [found] = await Promise.all([
       findMany(
@@ -75,19 +75,23 @@ class NameMemory {
       ),
       this.#watching,
     ]);
-    const read = new Map(unknown.map((domain, index) => [keyOf(domain), found[index]]));
-    const names = domains.map((domain) => known.get(keyOf(domain)) ?? read.get(keyOf(domain)));
     // What was read may be older than a change that was heard of meanwhile.
-    if (changeCount === this.#changeCount) {
-      // A domain without a name may be about to get one.
-      this.#names = new Map(
-        domains.flatMap((domain, index) => {
-          const name = names[index];
-          return name === undefined ? [] : [[keyOf(domain), name] as const];
-        }),
-      );
-    }
-    return names;
+    if (changeCount === this.#changeCount) this.#remember(unknown, found);
+    const read = found.values();
+    return known.map((name) => name ?? read.next().value);
+  }
+
+  #find({ domid, uuid }: ListedDomain): string | undefined {
+    const known = this.#names.get(domid);
+    return known?.uuid === uuid ? known.name : undefined;
+  }
+
+  /** A domain without a name may be about to get one. */
+  #remember(domains: readonly ListedDomain[], names: readonly (string | undefined)[]): void {
+    domains.forEach(({ domid, uuid }, index) => {
+      const name = names[index];
+      if (name !== undefined) this.#names.set(domid, { uuid, name });
+    });
   }
 
   async #onEvent(event: WatchEvent): Promise<void> {
@@ -96,9 +100,11 @@ class NameMemory {
       if (event.path === VM_ROOT) return;
       const [uuid = '', node] = event.path.slice(VM_ROOT.length + 1).split('/');
       if (node !== undefined && node !== 'name') return;
-      this.#names = new Map([...this.#names].filter(([key]) => !key.startsWith(`${uuid} `)));
+      for (const [domid, known] of this.#names) {
+        if (known.uuid === uuid) this.#names.delete(domid);
+      }
     } else {
-      this.#names = new Map();
+      this.#names.clear();
     }
     this.#changeCount += 1;
     if (this.#clock.nowMs() - this.#askedMs > KEPT_MS) {
@@ -110,8 +116,4 @@ class NameMemory {
   #forget(): void {
     if (memories.get(this.#hypervisor) === this) memories.delete(this.#hypervisor);
   }
-}
-
-function keyOf({ domid, uuid }: ListedDomain): string {
-  return `${uuid} ${domid}`;
 }

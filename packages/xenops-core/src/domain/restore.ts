@@ -92,8 +92,8 @@ export async function restoreDomain(
   throwIfAborted(options.signal, `the restoration of ${name}`);
   return withUndo(`Restoring ${name}`, async (undo) => {
     const domid = await emptyDomain(host, config, options.into, undo);
-    await markBuild(host, domid);
     const info = await getDomain(host, domid);
+    await markBuild(host, domid, info.uuid);
     const identity = await getUnbuilt(host, info);
     const memory = checkBuild(build, info);
     await assertMemory(host, domid, memory);

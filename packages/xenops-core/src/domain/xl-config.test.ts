@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { vmUuid } from '../ids.ts';
-import { decodeXlConfig, encodeXlConfig, type DomainConfig } from './xl-config.ts';
+import {
+  decodeXlConfig,
+  encodeXlConfig,
+  withDevices,
+  type DomainConfig,
+  type XlDevices,
+} from './xl-config.ts';
 
 /** What xl 4.17 wrote about a PV guest with a disk and an interface. */
 const OF_XL = JSON.stringify({
@@ -59,6 +65,41 @@ const config: DomainConfig = {
   disks: [{ vdev: 'xvda', target: '/tmp/d.img', readOnly: false }],
   nics: [{ devid: 0, mac: '00:16:3e:00:00:01', network: { kind: 'bridge', bridge: 'xenbr0' } }],
 };
+
+describe('the configuration of a domain of xl', () => {
+  const added = { vdev: 'xvdb', target: '/tmp/e.img', readOnly: true } as const;
+  const nic = {
+    devid: 1,
+    mac: '00:16:3e:00:00:02',
+    network: { kind: 'bridge', bridge: 'br1' },
+  } as const;
+  const [xvda, xvdb] = [51_712, 51_728];
+  const after = (devices: Partial<XlDevices>): unknown =>
+    JSON.parse(
+      withDevices(OF_XL, { disks: [], nics: [], vbds: new Set(), vifs: new Set(), ...devices }),
+    );
+  const before = JSON.parse(OF_XL) as { disks: object[]; nics: object[] };
+
+  test('stays what it is while its devices are the same', () => {
+    expect(after({ vbds: new Set([xvda]), vifs: new Set([0]) })).toEqual(before);
+  });
+
+  test('gets the devices that we have attached, and loses those that are gone', () => {
+    const devices = { disks: [added], nics: [nic], vbds: new Set([xvdb]), vifs: new Set([0, 1]) };
+    expect(after(devices)).toEqual({
+      ...before,
+      disks: [{ pdev_path: '/tmp/e.img', vdev: 'xvdb', format: 'raw', readwrite: 0 }],
+      nics: [...before.nics, expect.objectContaining({ devid: 1, bridge: 'br1' })],
+    });
+  });
+
+  test('has our changes of its own devices, beside what only xl knows of them', () => {
+    const changed = { ...config.disks[0], vdev: 'xvda', target: '/tmp/f.img', readOnly: false };
+    expect(after({ disks: [changed], vbds: new Set([xvda]) })).toMatchObject({
+      disks: [{ pdev_path: '/tmp/f.img', colo_restore_enable: 'False' }],
+    });
+  });
+});
 
 describe('the configuration of xl', () => {
   test('is read', () => {

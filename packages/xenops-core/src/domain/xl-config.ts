@@ -2,11 +2,12 @@
  * A domain's configuration as libxl writes it (`libxl_domain_config` as JSON): in the file that `xl` reads about a running domain,
  * and in a saved image. Pure. What we do not know in a configuration of xl is left out, not guessed.
  */
-import { StreamError } from '../errors.ts';
+import { hasCode, StreamError } from '../errors.ts';
 import type { GuestType, TscMode } from '../hypervisor/hypervisor.ts';
 import { TSC_MODES } from '../hypervisor/hypervisor.ts';
 import { vmUuid, type VmUuid } from '../ids.ts';
 import type { VbdConfig } from '../devices/classes/vbd.ts';
+import { diskNumber, parseDiskName } from '../devices/disk-number.ts';
 import { emulatedCard, type VifConfig } from '../devices/classes/vif.ts';
 import type { BuildConfig, DirectKernel } from './build-config.ts';
 
@@ -47,27 +48,84 @@ export function encodeXlConfig({ uuid, name, build, disks, nics }: DomainConfig)
       arch_arm: {},
       arch_x86: { msr_relaxed: 'False' },
     },
-    disks: disks.map((disk) => ({
-      pdev_path: disk.target,
-      vdev: disk.vdev,
-      format: disk.target === '' ? 'empty' : (disk.format ?? 'raw'),
-      ...(disk.script === undefined ? {} : { script: disk.script }),
-      ...(disk.isCdrom === true ? { removable: 1, is_cdrom: 1 } : {}),
-      readwrite: disk.readOnly ? 0 : 1,
-    })),
-    nics: nics.map((nic) => ({
-      devid: nic.devid,
-      mac: nic.mac,
-      bridge: nic.network.bridge,
-      ...(nic.mtu === undefined ? {} : { mtu: nic.mtu }),
-      ...(nic.vifname === undefined ? {} : { ifname: nic.vifname }),
-      ...(nic.script === undefined ? {} : { script: nic.script }),
-      nictype: nic.isEmulated === true ? 'vif_ioemu' : 'vif',
-      ...(nic.emulatedCard === undefined ? {} : { model: nic.emulatedCard }),
-    })),
+    disks: disks.map(encodeDisk),
+    nics: nics.map(encodeNic),
     on_reboot: 'restart',
     on_soft_reset: 'soft_reset',
   });
+}
+
+function encodeDisk(disk: VbdConfig): Json {
+  return {
+    pdev_path: disk.target,
+    vdev: disk.vdev,
+    format: disk.target === '' ? 'empty' : (disk.format ?? 'raw'),
+    ...(disk.script === undefined ? {} : { script: disk.script }),
+    ...(disk.isCdrom === true ? { removable: 1, is_cdrom: 1 } : {}),
+    readwrite: disk.readOnly ? 0 : 1,
+  };
+}
+
+function encodeNic(nic: VifConfig): Json {
+  return {
+    devid: nic.devid,
+    mac: nic.mac,
+    bridge: nic.network.bridge,
+    ...(nic.mtu === undefined ? {} : { mtu: nic.mtu }),
+    ...(nic.vifname === undefined ? {} : { ifname: nic.vifname }),
+    ...(nic.script === undefined ? {} : { script: nic.script }),
+    nictype: nic.isEmulated === true ? 'vif_ioemu' : 'vif',
+    ...(nic.emulatedCard === undefined ? {} : { model: nic.emulatedCard }),
+  };
+}
+
+/** The disks and interfaces that a domain has now, by their numbers, and what we have on record of those that we have attached or changed. */
+export interface XlDevices extends Pick<DomainConfig, 'disks' | 'nics'> {
+  readonly vbds: ReadonlySet<number>;
+  readonly vifs: ReadonlySet<number>;
+}
+
+/** The JSON of a domain that xl has made, with the devices that it has now: all else stays as it is. Throws STREAM_INVALID. */
+export function withDevices(json: string, { disks, nics, vbds, vifs }: XlDevices): string {
+  const root = objectOf(parse(json), 'the configuration');
+  const oursOf = new Map(disks.map((disk) => [numberOfDisk(disk.vdev), encodeDisk(disk)]));
+  const nicsOf = new Map(nics.map((nic) => [nic.devid, encodeNic(nic)]));
+  return JSON.stringify({
+    ...root,
+    disks: merge(listOf(root['disks']), vbds, oursOf, ({ vdev }) => numberOfDisk(vdev)),
+    nics: merge(listOf(root['nics']), vifs, nicsOf, ({ devid }, index) => devid ?? index),
+  });
+}
+
+/** Their entries of what is there, with our changes, and then those that are only ours. What we cannot tell the number of is kept. */
+function merge(
+  theirs: readonly unknown[],
+  present: ReadonlySet<unknown>,
+  ours: ReadonlyMap<unknown, Json>,
+  numberOfEntry: (entry: Json, index: number) => unknown,
+): readonly Json[] {
+  const numbered = theirs.map((value, index) => {
+    const entry = objectOf(value, 'a device');
+    return { entry, number: numberOfEntry(entry, index) };
+  });
+  const kept = numbered.filter(({ number }) => number === undefined || present.has(number));
+  const added = [...ours].filter(
+    ([number]) => present.has(number) && kept.every((entry) => entry.number !== number),
+  );
+  return [
+    ...kept.map(({ entry, number }) => ({ ...entry, ...ours.get(number) })),
+    ...added.map(([, entry]) => entry),
+  ];
+}
+
+function numberOfDisk(vdev: unknown): number | undefined {
+  try {
+    return diskNumber(parseDiskName(String(vdev)));
+  } catch (error) {
+    // xl knows more names than we do.
+    if (hasCode(error, 'CONFIG_BAD_VALUE')) return undefined;
+    throw error;
+  }
 }
 
 function kernelOf(kernel: DirectKernel | undefined): Json {

@@ -31,10 +31,15 @@ export interface ProcessSpec {
   readonly isIsolated?: boolean | undefined;
 }
 
-/** A user of the system by its numbers; never root. */
+/** A user of the system by its numbers. */
 export interface SystemUser {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** One that the system knows. */
+export interface NamedUser extends SystemUser {
+  readonly name: string;
 }
 
 export interface StartedProcess {
@@ -53,6 +58,8 @@ export interface HostServices {
   startProcess(spec: ProcessSpec): Promise<StartedProcess>;
   /** Runs a program that has an end, without a word of it; its exit status, -1 for a signal. Rejects as `startProcess`. */
   exitStatusOf(path: string, args: readonly string[]): Promise<number>;
+  /** The user of this name or number, root among them, wherever the system has its users from; undefined when there is none. */
+  findUser(key: string): Promise<NamedUser | undefined>;
   /** Sends a signal to that very process; false when it is gone. */
   signalProcess(
     process: ProcessIdentity,

@@ -12,6 +12,7 @@ import {
   startProcess,
 } from './node-processes.ts';
 import { isNotFound } from './not-found.ts';
+import { findUser } from './system-users.ts';
 
 /** Whether reading never waits for a disk: then to hand it to a thread costs more than to do it. */
 function isInMemory(path: string): boolean {
@@ -39,6 +40,7 @@ export const nodeHostServices: HostServices = {
   clock: systemClock,
   startProcess,
   exitStatusOf,
+  findUser,
   signalProcess,
   processEnd,
   killUser,

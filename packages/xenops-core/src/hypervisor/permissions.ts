@@ -29,7 +29,7 @@ export interface HardwareAccess {
     mapping: { readonly guestFrame: bigint; readonly machineFrame: bigint; readonly count: number },
     add: boolean,
   ): Awaitable<void>;
-  /** `xc_physdev_map_pirq`: the pirq to give permission for. */
+  /** `xc_physdev_map_pirq`: the pirq to give permission for, which has the number of the interrupt. */
   mapPirq(domid: Domid, irq: number): Awaitable<number>;
   unmapPirq(domid: Domid, pirq: number): Awaitable<void>;
   setIrqPermission(domid: Domid, pirq: number, allow: boolean): Awaitable<void>;

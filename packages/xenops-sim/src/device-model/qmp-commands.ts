@@ -56,6 +56,7 @@ export const QMP_COMMANDS: Readonly<Record<string, Command>> = {
     { bus: 0, devices: [...devices.keys()].map((id, slot) => ({ qdev_id: id, slot: slot + 4 })) },
   ],
   'query-hotpluggable-cpus': () => [],
+  'query-fdsets': () => [],
   device_add(state, args) {
     const id = textOf(args, 'id');
     if (state.devices.has(id)) throw new QmpRefusal('GenericError', `Duplicate device ID '${id}'`);

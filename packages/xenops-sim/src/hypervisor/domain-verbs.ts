@@ -17,8 +17,8 @@ import type { Cpupools } from './cpupools.ts';
 import { returnPciDevices, type PciOwners } from './pci-verbs.ts';
 import { refuse, type XenState } from './xen-state.ts';
 
-/** Limits of vcpus (MAX_VIRT_CPUS is larger for PV, the interface allows 512; HVM_MAX_VCPUS). */
-const MAX_VCPUS: Readonly<Record<GuestType, number>> = { pv: 512, pvh: 128, hvm: 128 };
+/** Limits of vcpus (MAX_VIRT_CPUS, HVM_MAX_VCPUS; xen/include/asm-x86). */
+const MAX_VCPUS: Readonly<Record<GuestType, number>> = { pv: 8192, pvh: 128, hvm: 128 };
 /** Pauses that one domain can have (`controller_pause_count`, xen/common/domain.c). */
 const PAUSES_MAX = 255;
 /** What Xen keeps for a domain, and for each of its vcpus: structures, shared info, stacks. */
@@ -103,7 +103,8 @@ function createDomain(
 
 function checkCreateSpec(xen: XenState, spec: DomainCreateSpec): void {
   const call = 'xc_domain_create';
-  const vcpus = { min: 1, max: MAX_VCPUS[spec.guestType], what: `Vcpus of a ${spec.guestType}` };
+  const what = `The number of vcpus of a ${spec.guestType.toUpperCase()} guest`;
+  const vcpus = { min: 1, max: MAX_VCPUS[spec.guestType], what };
   checkWhole(spec.maxVcpus, vcpus, { call });
   const u32 = { min: 0, max: 0x7fff_ffff };
   for (const key of ['maxEvtchnPort', 'maxGrantFrames', 'maxMaptrackFrames'] as const) {

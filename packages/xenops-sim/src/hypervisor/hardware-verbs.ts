@@ -103,13 +103,10 @@ function irqVerbs(xen: XenState): Pick<RightsVerbs, 'mapPirq' | 'unmapPirq' | 's
       const domain = xen.get(domid, place.call);
       checkWhole(irq, { min: 0, max: GSI_COUNT - 1, what: 'An interrupt' }, place);
       const { pirqs, irqs } = rightsOf(domain);
-      const known = [...pirqs].find(([, mapped]) => mapped === irq);
-      if (known !== undefined) return known[0];
-      // The lowest free one of those for I/O APICs.
-      const pirq = [...Array(GSI_COUNT).keys()].find((at) => at > 0 && !pirqs.has(at)) ?? irq;
-      pirqs.set(pirq, irq);
+      // The same number is asked for.
+      pirqs.set(irq, irq);
       irqs.add(irq);
-      return pirq;
+      return irq;
     },
     unmapPirq(domid, pirq) {
       const place = { call: 'xc_physdev_unmap_pirq', domid };
