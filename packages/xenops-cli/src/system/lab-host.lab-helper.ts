@@ -30,10 +30,23 @@ wait "$build"
 exit 0
 `;
 
-/** Copies a console until a text has come, and shows all of it. */
+/** Longest wait for a text on a console. */
+const CONSOLE_TIMEOUT_S = 160;
+/** Shows a console until a text has come; when none comes, what it had and what its vcpus do. */
 const READ_CONSOLE = `
-text=$1
-awk -v text="$text" '{ print; fflush() } index($0, text) { exit }' < "$2"
+domid=$1 text=$2
+xenstore-watch -n 1 "/local/domain/$domid/console/tty" >/dev/null
+tty=$(xenstore-read "/local/domain/$domid/console/tty")
+console=$(timeout ${CONSOLE_TIMEOUT_S} awk -v text="$text" '{ print; fflush() } index($0, text) { exit }' < "$tty")
+case $console in *"$text"*) echo "$console"; exit;; esac
+{
+  echo "No $text on the console of domain $domid:"
+  tail -n 30 <<< "$console"
+  xl vcpu-list "$domid"
+  for _ in 1 2 3; do /usr/lib/xen-4.*/bin/xenctx -C "$domid"; done
+  xl dmesg | tail -n 20
+} >&2
+exit 1
 `;
 
 export class LabHost implements SliceHost {
@@ -78,10 +91,7 @@ export class LabHost implements SliceHost {
   }
 
   async waitForConsole(domid: number, text: string): Promise<string> {
-    const tty = await this.sh(
-      `xenstore-watch -n 1 /local/domain/${domid}/console/tty >/dev/null; xenstore-read /local/domain/${domid}/console/tty`,
-    );
-    return this.sh(READ_CONSOLE, text, tty);
+    return this.sh(READ_CONSOLE, String(domid), text);
   }
 
   fingerprint(): Promise<string> {
