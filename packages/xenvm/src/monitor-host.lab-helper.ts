@@ -14,7 +14,10 @@ export const UUID = '11111111-2222-3333-4444-555555555555';
 const BUS_NAME = `org.xen.vm.uuid_${UUID.replaceAll('-', '_')}`;
 const OBJECT_PATH = `/org/xen/vm/${UUID.replaceAll('-', '_')}`;
 
-/** Two disks, who may own which bus name, and a listener that writes every notification into a file. */
+/**
+ * Two disks, who may own which bus name, and a listener that writes every notification into a file; it reads only (-u), or it would hang up
+ * at the end of that file.
+ */
 const PREPARE = `
 cd ${FOLDER}
 truncate -s 2M disk-a.img disk-b.img
@@ -22,7 +25,7 @@ cp ${PACKAGE}/units/org.xen.vm.conf /etc/dbus-1/system.d/
 systemctl start dbus
 systemctl reload dbus
 : > told
-setsid socat UNIX-LISTEN:${FOLDER}/listener,fork OPEN:${FOLDER}/told,append >/dev/null 2>&1 &
+setsid socat -u UNIX-LISTEN:${FOLDER}/listener,fork OPEN:${FOLDER}/told,append >/dev/null 2>&1 &
 `;
 
 /**
@@ -40,7 +43,7 @@ losetup --list --noheadings
 const WAIT_FOR_LINE = `
 coproc TAIL { exec tail -n "+$2" -F "$1" 2>/dev/null; }
 trap 'kill "$TAIL_PID"' EXIT
-timeout 120 grep -m 1 -E "$3" <&"\${TAIL[0]}"
+timeout 120 grep -m 1 -E "$3" <&"\${TAIL[0]}" || { echo "no line matches $3 in:"; tail -n "+$2" "$1"; exit 1; } >&2
 `;
 
 /** Starts the monitor in the background; its launcher ends when the VM is served. */
@@ -54,6 +57,19 @@ const KILL = `
 pid=$(cat ${FOLDER}/pid)
 kill -9 "$pid"
 tail --pid "$pid" -f /dev/null
+`;
+
+/** Whether the last monitor that was started is there. */
+const IS_SERVED = `kill -0 "$(cat ${FOLDER}/pid)" 2>/dev/null && echo yes || true`;
+
+/** What the host can tell about a test that failed. */
+const SEEN = `
+cd ${FOLDER}
+for what in 'xl list' 'tail -n 30 told' 'tail -n 20 serial' 'journalctl -q -t xenvm -n 60 --no-pager' \
+  "xenstore-ls /xenops/vm" 'tail -n 20 /var/log/xen/qemu-dm-guest.log' 'xl dmesg -c'; do
+  echo "--- $what"
+  $what 2>&1 | tail -n 60
+done
 `;
 
 /** Sends a request and, as soon as the record of the VM has a text, kills the monitor; the task may be quicker. */
@@ -156,6 +172,25 @@ export class MonitorHost implements AsyncDisposable {
   /** Has a task begin, and kills the monitor when its record has this text. */
   async killWhenNoted(method: string, params: object, text: string): Promise<void> {
     await this.sh(KILL_WHEN_NOTED, requestLine(method, params), text);
+  }
+
+  /** Runs a test; should it fail, its error says what the host has seen. */
+  async explain(body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+    } catch (cause) {
+      throw new Error(`The test failed. Its host has seen:\n${await this.sh(SEEN)}`, { cause });
+    }
+  }
+
+  /** Leaves neither guest nor monitor, whatever a test has come to. */
+  async endAll(): Promise<void> {
+    const hasMonitor = (await this.sh(IS_SERVED)) === 'yes';
+    const hasGuest = (await this.sh('xl list | awk \'$1 == "guest"\'')) !== '';
+    if (!hasMonitor && hasGuest) await this.startMonitor();
+    if (!hasMonitor && !hasGuest) return;
+    await this.ask('destroy');
+    await this.quit();
   }
 
   /** Ends the monitor and waits for its end. */

@@ -12,10 +12,13 @@ async function openProvider(uri: string | undefined): Promise<VmProvider> {
   const host = await connect({ uri, xenstoredPath: process.env['XENSTORED_PATH'] });
   const tidier = new HeapTidier(host.services.clock);
   try {
-    const provider = await openVmProvider(host, { onPlanEnd: () => tidier.noteWork() });
+    const provider = await openVmProvider(host, { onWorkEnd: () => tidier.noteWork() });
     return {
       findUuid: (configPath) => provider.findUuid(configPath),
-      openVm: (options) => provider.openVm(options),
+      openVm: (options) => {
+        tidier.noteWork();
+        return provider.openVm(options);
+      },
       async [Symbol.asyncDispose]() {
         await provider[Symbol.asyncDispose]();
         tidier[Symbol.dispose]();

@@ -21,7 +21,7 @@ export class HeapTidier implements Disposable {
     this.#collect = collect;
   }
 
-  /** An operation has ended. Collects once, when none has for a while. */
+  /** An operation has ended, or a VM has come. Collects once, when none has for a while. */
   noteWork(): void {
     this.#hasWorked = true;
     if (this.#timer === undefined) this.#wait();
@@ -45,8 +45,13 @@ export class HeapTidier implements Disposable {
   }
 }
 
-/** The function is there in contexts that are made after the flag was set; this one goes with what it collects. */
+/**
+ * What is left is moved together too: operations side by side leave it spread over pages that hold little else. The function is there in contexts
+ * that are made after the flag was set; this one goes with what it collects.
+ */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
+  setFlagsFromString('--compact-on-every-full-gc');
   runInNewContext('gc()');
+  setFlagsFromString('--no-compact-on-every-full-gc');
 }

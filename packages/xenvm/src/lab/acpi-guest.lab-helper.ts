@@ -18,6 +18,11 @@ export const ACPI_GUEST_SAYS = {
   off: 'ACPI-GUEST-OFF',
 } as const;
 
+/** Where its disk holds the reason for which it ends at an NMI, a 16-bit number; 3, a crash, unless changed. */
+export const ACPI_GUEST_REASON_OFFSET = 508;
+/** Reasons that it may be (xen/include/public/sched.h). */
+export const ACPI_GUEST_REASONS = { poweroff: 0, reboot: 1, crash: 3 } as const;
+
 /** Makes the disk in a folder of its own. Needs gcc. */
 export async function buildAcpiGuest(): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'acpi-guest-'));

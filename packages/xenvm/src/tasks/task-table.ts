@@ -53,7 +53,7 @@ const STOP_ERRORS = [
 ] as const;
 
 const MEDIUM_ERRORS = [
-  ...(['VM_NO_DEVICE', 'DM_COMMAND_FAILED'] as const),
+  ...(['VM_NO_DEVICE', 'DM_COMMAND_FAILED', 'DM_UNAVAILABLE'] as const),
   ...(['DEVICE_REFUSED', 'CONFIG_BAD_VALUE', 'HOTPLUG_FAILED'] as const),
 ] as const;
 

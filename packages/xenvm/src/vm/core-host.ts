@@ -14,7 +14,9 @@ import {
   assertNotConfined,
   deviceModelConfig,
   needsDeviceModel,
+  findStubDomain,
   startDomainDeviceModel,
+  startStubDomain,
   type DeviceModel,
 } from '@xenops/core/dm';
 import {
@@ -42,7 +44,7 @@ import { DISK_PLACES, DiskKeeper, runTool, type DiskPlaces, type RunTool } from 
 import { VmError } from '../life/vm-error.ts';
 import type { DomainSpec } from './domain-spec.ts';
 import { followNode } from './follow-node.ts';
-import { changeMedium } from './host-media.ts';
+import { changeDrive } from './host-media.ts';
 import { givePci, takePci } from './host-pci.ts';
 import { describePeripherals, isServedByModel } from './host-peripherals.ts';
 import { grantHardware, placeVcpus, setPlatform } from './host-platform.ts';
@@ -184,9 +186,18 @@ export class CoreHost implements VmHost, AsyncDisposable {
     spec: DomainSpec,
     { signal, timeoutMs }: HostCall,
   ): Promise<void> {
-    const { domain, model } = spec;
+    const { domain, model, stub } = spec;
     const statePath = this.#modelStates.get(domid);
-    if (needsDeviceModel(domain) || isServedByModel(spec)) {
+    if (stub !== undefined) {
+      if (statePath !== undefined) {
+        throw new VmError('VM_NOT_SUPPORTED', {
+          message:
+            'An image cannot be restored with a device model in a stub domain, which starts anew',
+          context: { what: 'restoring with a stub domain' },
+        });
+      }
+      await startStubDomain(this.#host, domid, stub, { signal, timeoutMs });
+    } else if (needsDeviceModel(domain) || isServedByModel(spec)) {
       const config = deviceModelConfig(domid, domain, { ...model, statePath });
       const started = await startDomainDeviceModel(this.#host, config, {
         ...{ signal, timeoutMs },
@@ -341,8 +352,7 @@ export class CoreHost implements VmHost, AsyncDisposable {
     if (change.drive.target !== '') {
       await assertNotConfined(this.#host, domid, 'a medium while it runs');
     }
-    const model = guestType === 'hvm' ? await this.#model(domid) : undefined;
-    await changeMedium(this.#host, domid, { ...change, guestType }, model, call);
+    await changeDrive(this.#host, domid, { ...change, guestType }, call);
   }
 
   async setMemoryTarget(domid: Domid, targetKib: number): Promise<void> {
@@ -382,6 +392,10 @@ export class CoreHost implements VmHost, AsyncDisposable {
   async acpiState(domid: Domid): Promise<number> {
     if ((await getDomain(this.#host, domid)).guestType !== 'hvm') return 0;
     return Number(await this.#host.hypervisor.hvmParam(domid, 'acpi-s-state'));
+  }
+
+  stubDomid(domid: Domid): Promise<Domid | undefined> {
+    return findStubDomain(this.#host, domid);
   }
 
   async vncPort(domid: Domid): Promise<number | undefined> {

@@ -14,6 +14,7 @@ function specOf(text: string) {
 }
 const PV = 'memory=64\nkernel=/k\n';
 const HVM = 'memory=64\nhvm=true\n';
+const STUB = 'stubdom=99999999-2222-3333-4444-555555555555\n';
 
 describe('what a domain is made of', () => {
   test('a PV guest: its kernel, its disks, its interfaces', () => {
@@ -78,6 +79,19 @@ describe('what a domain is made of', () => {
     expect(specOf(HVM).domain.build).toMatchObject({ hostTables: undefined });
   });
 
+  test('a stub domain: its image, and what its qemu is to be', () => {
+    expect(specOf(`${HVM}${STUB}stubdom-memory=64\nboot=d\nsound=ac97`).stub).toEqual({
+      uuid: '99999999-2222-3333-4444-555555555555',
+      kernelPath: '/usr/lib/xen/boot/stubdomain-bzImage',
+      ramdiskPath: '/usr/lib/xen/boot/stubdomain-initramfs',
+      cmdline: 'init=/init xen_blkfront.max=8',
+      memoryKib: 65_536,
+      model: { bootOrder: 'd', card: undefined, sound: 'ac97', usbTablet: true, extraArgs: [] },
+    });
+    expect(specOf(HVM).stub).toBeUndefined();
+    expect(specOf(`${PV}${STUB}`).stub).toBeUndefined();
+  });
+
   test("a manager's agent is no path of qemu", () => {
     expect(specOf(`${HVM}qemu-dm-path=/usr/sbin/dm-agent`).model.qemuPath).toBeUndefined();
     expect(specOf(`${HVM}dm-restrict=true`).domain.build).toMatchObject({ isModelConfined: true });
@@ -90,7 +104,8 @@ describe('what a domain is made of', () => {
 describe('what cannot be given is refused, not left out', () => {
   test.each([
     ['a PCI device of a PVH guest', `${PV}type=pvh\npci=0,0000:00:1b.0`, 'VM_NOT_SUPPORTED'],
-    ['a stub domain', `${HVM}stubdom=99999999-2222-3333-4444-555555555555`, 'VM_NOT_SUPPORTED'],
+    ['a PCI device with a stub domain', `${HVM}${STUB}pci=0,0000:00:1b.0`, 'VM_NOT_SUPPORTED'],
+    ['a stub domain with a user', `${HVM}${STUB}dm-restrict=true`, 'VM_NOT_SUPPORTED'],
     ['no memory', 'kernel=/k', 'VM_CONFIG_INCOMPLETE'],
     ['no kernel', 'memory=64', 'VM_CONFIG_INCOMPLETE'],
     ['a network without a bridge', `${PV}nic=network=/wired/0`, 'VM_CONFIG_INCOMPLETE'],

@@ -1,6 +1,11 @@
 /** From the configuration of a VM to what `@xenops/core` makes domains of. Pure. */
 import { emulatedCard, type VbdConfig, type VifConfig } from '@xenops/core/devices';
-import { SOUND_CARDS, type DeviceModelExtras, type SoundCard } from '@xenops/core/dm';
+import {
+  SOUND_CARDS,
+  type DeviceModelExtras,
+  type SoundCard,
+  type StubDomainConfig,
+} from '@xenops/core/dm';
 import type { BuildConfig, CreateConfig, DomainConfig, HvmConfig } from '@xenops/core/domain';
 import type { CpuPolicySpec } from '@xenops/core/hypervisor';
 import type { VmUuid } from '@xenops/core/ids';
@@ -15,6 +20,8 @@ import { VmError } from '../life/vm-error.ts';
 export interface DomainSpec {
   readonly domain: DomainConfig;
   readonly model: DeviceModelExtras;
+  /** The domain that the device model is to run in, when that is not Dom0. */
+  readonly stub?: StubDomainConfig | undefined;
   readonly affinity: readonly VcpuCpus[];
   readonly softAffinity: readonly VcpuCpus[];
   readonly ioPorts: readonly NumberRange[];
@@ -59,6 +66,7 @@ export function domainSpec(
       nics: nics.map((nic) => vifConfig(nic, guestType === 'hvm')),
     },
     model: modelExtras(config),
+    stub: guestType === 'hvm' ? stubConfig(config) : undefined,
     affinity: config.affinity,
     softAffinity: config.softAffinity,
     ioPorts: config.ioPorts,
@@ -78,10 +86,19 @@ export function domainSpec(
 }
 
 /** Keys whose absence would make another VM than the one that is meant. */
-function assertSupported({ pci, stubdom, vtpmInstance, ...config }: VmConfig): void {
+function assertSupported({
+  pci,
+  stubdom,
+  vtpmInstance,
+  isModelConfined,
+  ...config
+}: VmConfig): void {
   const cannot = [
     ...(pci.length > 0 && guestTypeOf(config) === 'pvh' ? ['PCI devices in a PVH guest'] : []),
-    ...(stubdom === undefined ? [] : ['device models in stub domains']),
+    ...(stubdom !== undefined && pci.length > 0 ? ['PCI devices with a stub domain'] : []),
+    ...(stubdom !== undefined && isModelConfined
+      ? ['one device model both in a stub domain and confined to a user']
+      : []),
     ...(vtpmInstance === undefined ? [] : ['a TPM']),
   ];
   if (cannot.length === 0) return;
@@ -106,6 +123,7 @@ export function ignoredKeys(config: VmConfig): readonly string[] {
     'oem-features': config.oemFeatures !== 0,
     'inject-sci': config.injectSci !== 0,
     'diskinfo-pt': config.diskInfoPassThrough,
+    'display (vnc)': config.stubdom !== undefined && config.display.kind === 'vnc',
     'dm-restrict': config.isModelConfined && guestTypeOf(config) !== 'hvm',
     'pci (msitranslate, power_mgmt, guest_slot, vdevfn)': config.pci.some(
       ({ msitranslate, powerManagement, guestSlot, vdevfn }) =>
@@ -268,6 +286,21 @@ function soundCard({ sound }: VmConfig): SoundCard | undefined {
 /** `extra-hvm=std-vga` is how managers of OpenXT ask for it. */
 function videoCard({ videoCard: card, extraHvm }: VmConfig): DeviceModelExtras['card'] {
   return card ?? (extraHvm.some(({ key }) => key === 'std-vga') ? 'std' : undefined);
+}
+
+/** Its disk images and its log are Dom0's to serve; what it shows is seen over the guest's own drivers. */
+function stubConfig(config: VmConfig): StubDomainConfig | undefined {
+  const { stubdom: uuid, stubdomKernelPath: kernelPath, stubdomRamdiskPath: ramdiskPath } = config;
+  if (uuid === undefined) return undefined;
+  const { bootOrder, card, sound, usbTablet, extraArgs } = modelExtras(config);
+  return {
+    uuid,
+    kernelPath,
+    ramdiskPath,
+    cmdline: config.stubdomCmdline,
+    memoryKib: config.stubdomMemoryKib,
+    model: { bootOrder, card, sound, usbTablet, extraArgs },
+  };
 }
 
 function modelExtras(config: VmConfig): DeviceModelExtras {

@@ -175,6 +175,7 @@ export class FakeSide {
       setOnlineVcpus: nothing,
       sendTrigger: nothing,
       acpiState: () => Promise.resolve(0),
+      stubDomid: () => Promise.resolve(undefined),
       vncPort: () => Promise.resolve(undefined),
     };
   }

@@ -1,9 +1,11 @@
 /** What follows when a guest ends by itself, or somebody else takes its domain away. */
+import type { DomainEnd } from '@xenops/core/domain';
 import type { VmConfig } from '../config/index.ts';
 import type { LifeEvent } from '../life/machine.ts';
 import { decideReaction, guestEnd, type GuestEnd } from '../life/reaction.ts';
 import { WITHOUT_DOMAIN } from '../life/states.ts';
 import { NOTIFICATION } from '../notify/notification.ts';
+import type { SeenEnd } from './host-changes.ts';
 import { destroyStep, planStart } from './plan.ts';
 import type { Operation, Vm } from './vm.ts';
 
@@ -27,12 +29,19 @@ export class GuestEnds {
     const vm = this.#vm;
     if (vm.domid === undefined) return;
     const found = await vm.host.findDomain(vm.uuid, vm.domid);
-    if (found !== undefined && found.end === undefined) {
-      vm.settleAlive(found);
-      return;
-    }
-    if (vm.state === 'preserved' && found !== undefined) return;
-    await this.#react(guestEnd(found?.end ?? 'gone'), operation);
+    if (found !== undefined && found.end === undefined) vm.settleAlive(found);
+    else await this.#end(found?.end ?? 'gone', operation);
+  }
+
+  /** Reacts to what Xen has said of the domain just now: who listens hears of it before anything else is asked. */
+  async see({ domid, end }: SeenEnd, operation: Operation): Promise<void> {
+    if (domid === this.#vm.domid) await this.#end(end, operation);
+    else await this.look(operation);
+  }
+
+  async #end(end: DomainEnd, operation: Operation): Promise<void> {
+    if (this.#vm.state === 'preserved' && end !== 'gone') return;
+    await this.#react(guestEnd(end), operation);
   }
 
   async #react(end: GuestEnd, operation: Operation): Promise<void> {

@@ -2,18 +2,25 @@
  * Which domains of a host had something happen to them, for as long as one wants to know. A stream of events that breaks,
  * because xenstored or the hypervisor failed us, is opened anew, and everything is looked at again then.
  */
+import type { DomainEnd } from '@xenops/core/domain';
 import { HostEvents, type HostEvent } from '@xenops/core/events';
 import type { Host } from '@xenops/core/host';
-import type { VmUuid } from '@xenops/core/ids';
+import type { Domid, VmUuid } from '@xenops/core/ids';
 
 /** The pause before the first attempt to open the stream again, doubled for each further one up to the maximum. */
 const FIRST_DELAY_MS = 200;
 const DELAY_MAX_MS = 10_000;
 
+/** How a domain came to an end, by a listing of all. */
+export interface SeenEnd {
+  readonly domid: Domid;
+  readonly end: DomainEnd;
+}
+
 /** Who wants to know. */
 export interface HostChangeListener {
-  /** A domain of this VM came to an end. */
-  readonly onEnd: (uuid: VmUuid) => void;
+  /** A domain of this VM came to an end. Called in the very turn in which it was seen. */
+  readonly onEnd: (uuid: VmUuid, seen: SeenEnd) => void;
   /** A guest set its clock: seconds from UTC. */
   readonly onClock?: (uuid: VmUuid, offsetSeconds: number) => void;
   /** Anything may have happened. */
@@ -63,7 +70,9 @@ export class HostChanges implements AsyncDisposable {
   }
 
   #see(event: HostEvent): void {
-    if (event.kind === 'shutdown' || event.kind === 'released') this.#listener.onEnd(event.uuid);
+    const { onEnd } = this.#listener;
+    if (event.kind === 'shutdown') onEnd(event.uuid, { domid: event.domid, end: event.reason });
+    else if (event.kind === 'released') onEnd(event.uuid, { domid: event.domid, end: 'gone' });
     else if (event.kind === 'rtc') this.#listener.onClock?.(event.uuid, event.offsetSeconds);
     else if (event.kind === 'resync') this.#listener.onResync();
   }

@@ -10,19 +10,15 @@ import {
   parseDiskName,
   type VbdConfig,
 } from '@xenops/core/devices';
-import { driveId, type QmpClient } from '@xenops/core/dm';
+import { changeMedium } from '@xenops/core/dm';
 import { listDeviceAddresses, updateXlFile } from '@xenops/core/domain';
 import type { Host } from '@xenops/core/host';
 import type { GuestType } from '@xenops/core/hypervisor';
 import type { Domid } from '@xenops/core/ids';
-import {
-  deviceBackendPath,
-  deviceRecordPath,
-  ownDeviceRecordPath,
-} from '@xenops/core/xenstore/path';
+import { ownDeviceRecordPath } from '@xenops/core/xenstore/path';
 import type { HostCall } from './vm-host.ts';
 
-export interface MediumChange {
+export interface DriveChange {
   /** The drive with its new medium; an empty target: with none. */
   readonly drive: VbdConfig;
   readonly guestType: GuestType;
@@ -30,68 +26,35 @@ export interface MediumChange {
   readonly isForced: boolean;
 }
 
-/** What of a device model is needed. */
-export interface TrayModel {
-  readonly qmp: Pick<QmpClient, 'execute'>;
-}
-
-/** Rejects with DM_COMMAND_FAILED (the tray is locked, the medium cannot be opened), DEVICE_REFUSED (the guest keeps the drive), or as an attachment does. */
-export async function changeMedium(
+/**
+ * Rejects with DM_COMMAND_FAILED (the tray is locked, the medium cannot be opened), DM_UNAVAILABLE, CONFIG_BAD_VALUE, DEVICE_REFUSED (the guest
+ * keeps the drive), or as an attachment does; the guest has the medium it had then.
+ */
+export async function changeDrive(
   host: Host,
   domid: Domid,
-  change: MediumChange,
-  model: TrayModel | undefined,
+  change: DriveChange,
   call: HostCall,
 ): Promise<void> {
-  if (change.guestType === 'hvm' && model !== undefined) {
-    await changeTray(model, change, call);
-    await tellMedium(host, domid, change.drive);
-  } else await replaceDrive(host, domid, change, call);
+  if (change.guestType === 'hvm') await changeTray(host, domid, change, call);
+  else await replaceDrive(host, domid, change, call);
   await updateXlFile(host, domid);
 }
 
 async function changeTray(
-  model: TrayModel,
-  { drive, isForced }: MediumChange,
-  { signal }: HostCall,
+  host: Host,
+  domid: Domid,
+  { drive: { vdev, target, format = 'raw' }, isForced }: DriveChange,
+  { signal, timeoutMs }: HostCall,
 ): Promise<void> {
-  const id = driveId(diskNumber(parseDiskName(drive.vdev)));
-  if (drive.target === '') {
-    await model.qmp.execute('eject', { id, force: isForced }, { signal });
-    return;
-  }
-  const { format = 'raw' } = drive;
-  await model.qmp.execute(
-    'blockdev-change-medium',
-    {
-      ...{ id, filename: drive.target, 'read-only-mode': 'read-only', force: isForced },
-      format: format === 'vhd' ? 'vpc' : format,
-    },
-    { signal },
-  );
-}
-
-/** The medium in xenstore, where `xl` and events look, and in the record from which an image is restored. */
-async function tellMedium(host: Host, domid: Domid, drive: VbdConfig): Promise<void> {
-  const { address, backendKeys, config } = describeVbd({ domid, guestType: 'hvm' }, drive);
-  const there = (await listDeviceAddresses(host.store, domid)).find(
-    ({ kind, devid }) => kind === address.kind && devid === address.devid,
-  );
-  if (there === undefined) return;
-  const { params = '' } = backendKeys;
-  await host.store.transaction(async (tree) => {
-    await Promise.all([
-      tree.write(`${deviceBackendPath(there)}/params`, params),
-      tree.write(`${deviceRecordPath(there)}/params`, params),
-      tree.write(`${ownDeviceRecordPath(there)}/config`, JSON.stringify(config)),
-    ]);
-  });
+  const medium = target === '' ? undefined : { target, format };
+  await changeMedium(host, domid, vdev, medium, { isForced, signal, timeoutMs });
 }
 
 async function replaceDrive(
   host: Host,
   domid: Domid,
-  { drive, guestType, isForced }: MediumChange,
+  { drive, guestType, isForced }: DriveChange,
   { signal, timeoutMs }: HostCall,
 ): Promise<void> {
   const devid = diskNumber(parseDiskName(drive.vdev));

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { Domid } from '@xenops/core/ids';
-import { changeMedium } from './host-media.ts';
 import { setVcpus } from './host-power.ts';
 import { SimBench } from './sim-host.test-helper.ts';
 
@@ -24,7 +23,6 @@ function model(answers: Readonly<Record<string, unknown>> = {}) {
   };
   return { asked, qmp: { execute } };
 }
-const call = { signal: new AbortController().signal, timeoutMs: 10_000 };
 
 test('vcpus of a guest with firmware are plugged where qemu has places for them, and only those', async () => {
   await using monitor = await bench.monitor('vcpus=4\nvcpus-online=1');
@@ -53,37 +51,3 @@ test('vcpus of a guest with firmware are plugged where qemu has places for them,
   ]);
   await monitor.task('destroy');
 });
-
-test.each([false, true])(
-  'a tray is opened by force only when that is said: %s (D48)',
-  async (isForced) => {
-    await using monitor = await bench.monitor();
-    await monitor.task('start');
-    const domid = Number(await monitor.task('get-domid')) as Domid;
-    const dm = model();
-    const drive = { vdev: 'hdc', readOnly: true, isCdrom: true };
-    const change = { guestType: 'hvm', isForced } as const;
-    await changeMedium(
-      bench.host,
-      domid,
-      { ...change, drive: { ...drive, target: '/a.vhd', format: 'vhd' } },
-      dm,
-      call,
-    );
-    await changeMedium(bench.host, domid, { ...change, drive: { ...drive, target: '' } }, dm, call);
-    expect(dm.asked).toEqual([
-      [
-        'blockdev-change-medium',
-        {
-          id: 'ide-5632',
-          filename: '/a.vhd',
-          format: 'vpc',
-          'read-only-mode': 'read-only',
-          force: isForced,
-        },
-      ],
-      ['eject', { id: 'ide-5632', force: isForced }],
-    ]);
-    await monitor.task('destroy');
-  },
-);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { QmpClient } from '@xenops/core/dm';
 import type { Domid } from '@xenops/core/ids';
 import { SimBench, type Monitor } from './sim-host.test-helper.ts';
 
@@ -92,6 +93,45 @@ describe('the drive of an HVM guest', () => {
     await successor.task('cd-eject', { virtpath: 'hdc', forced: true });
     expect(await device(successor, 'qdisk', vdev, 'params')).toBe('aio:');
     await successor.task('destroy');
+  });
+
+  test.each([false, true])(
+    'is opened by force only when that is said: %s (D48)',
+    async (forced) => {
+      await using monitor = await bench.monitor(HVM());
+      await monitor.task('start');
+      const asked = jest.spyOn(QmpClient.prototype, 'execute');
+      const physpath = bench.path('kernel');
+      await monitor.task('cd-insert-file', { virtpath: 'hdc', physpath, forced });
+      await monitor.task('cd-eject', { virtpath: 'hdc', forced });
+      const changes = asked.mock.calls.filter(([command]) => command !== 'qmp_capabilities');
+      expect(changes.map(([command, args]) => [command, args])).toEqual([
+        [
+          'blockdev-change-medium',
+          {
+            ...{ id: 'ide-5632', filename: physpath, format: 'raw' },
+            ...{ 'read-only-mode': 'read-only', force: forced },
+          },
+        ],
+        ['eject', { id: 'ide-5632', force: forced }],
+      ]);
+      await monitor.task('destroy');
+    },
+  );
+
+  test('keeps the medium it has when another cannot be used (D48)', async () => {
+    await using monitor = await bench.monitor(HVM());
+    await monitor.task('start');
+    const physpath = bench.path('kernel');
+    await monitor.task('cd-insert-file', { virtpath: 'hdc', physpath });
+    await expect(
+      monitor.task('cd-insert-file', { virtpath: 'hdc', physpath: '/missing.iso' }),
+    ).rejects.toMatchObject({ code: 'CONFIG_BAD_VALUE' });
+    expect(await device(monitor, 'qdisk', vdev, 'params')).toBe(`aio:${physpath}`);
+    expect(JSON.parse(await monitor.task('get-info'))).toMatchObject({
+      disks: [{ vdev: 'hdc', target: physpath }],
+    });
+    await monitor.task('destroy');
   });
 
   test('is given no medium while a confined device model has it, and says why', async () => {

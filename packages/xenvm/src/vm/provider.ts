@@ -20,15 +20,15 @@ import { takeTurns, Turns } from './take-turns.ts';
 import { Vm, type VmParts } from './vm.ts';
 import { XenstoreVmStore } from './xenstore-vm-store.ts';
 
-/** Follows the events of the host; disposing ends that and leaves the host open. `onPlanEnd`: an operation of any VM has ended. */
+/** Follows the events of the host; disposing ends that and leaves the host open. `onWorkEnd`: work on any VM has ended. */
 export async function openVmProvider(
   host: Host,
-  { onPlanEnd }: Pick<VmParts, 'onPlanEnd'> = {},
+  { onWorkEnd }: Pick<VmParts, 'onWorkEnd'> = {},
 ): Promise<VmProvider> {
   const vms = new Map<VmUuid, Vm>();
-  // Events name the domain; which VM that is, and what became of it, is looked up when its turn comes.
+  // Events name the domain; what became of it by the time that a busy VM has its turn is looked up then.
   const changes = await HostChanges.open(host, {
-    onEnd: (uuid) => vms.get(uuid)?.noteChange(),
+    onEnd: (uuid, seen) => vms.get(uuid)?.noteEnd(seen),
     onClock: (uuid, offsetSeconds) => vms.get(uuid)?.noteClock(offsetSeconds),
     onResync: () => {
       for (const vm of vms.values()) vm.noteChange();
@@ -38,7 +38,7 @@ export async function openVmProvider(
         logger.log('error', 'The events of the host broke off; they are asked for again', error);
     },
   });
-  return new CoreVmProvider(host, vms, changes, onPlanEnd);
+  return new CoreVmProvider(host, vms, changes, onWorkEnd);
 }
 
 class CoreVmProvider implements VmProvider {
@@ -46,18 +46,18 @@ class CoreVmProvider implements VmProvider {
   readonly #vms: Map<VmUuid, Vm>;
   readonly #changes: HostChanges;
   readonly #turns: Turns;
-  readonly #onPlanEnd: VmParts['onPlanEnd'];
+  readonly #onWorkEnd: VmParts['onWorkEnd'];
 
   constructor(
     host: Host,
     vms: Map<VmUuid, Vm>,
     changes: HostChanges,
-    onPlanEnd: VmParts['onPlanEnd'],
+    onWorkEnd: VmParts['onWorkEnd'],
   ) {
     this.#host = host;
     this.#vms = vms;
     this.#changes = changes;
-    this.#onPlanEnd = onPlanEnd;
+    this.#onWorkEnd = onWorkEnd;
     this.#turns = new Turns(host.services.clock);
   }
 
@@ -89,7 +89,7 @@ class CoreVmProvider implements VmProvider {
         notifier: options.notifier,
         logger: options.logger,
         rereadConfig: () => rereadQuietly(options),
-        onPlanEnd: this.#onPlanEnd,
+        onWorkEnd: this.#onWorkEnd,
       },
       config,
     );

@@ -21,6 +21,7 @@ interface Sim {
     readonly memoryKib?: number;
     readonly hasIommu?: boolean;
     readonly pci?: readonly { readonly address: string }[];
+    readonly guests?: GuestScripts;
   }): Promise<
     Omit<Host, 'uri'> & {
       readonly control: {
@@ -29,6 +30,19 @@ interface Sim {
     }
   >;
   simulatedKernel(): Buffer;
+}
+/** What guests do whose command line names the script. */
+export type GuestScripts = Readonly<Record<string, (machine: GuestMachine) => Promise<void>>>;
+/** What of a guest's machine is used here. */
+export interface GuestMachine {
+  runnable(): Promise<void>;
+  openStore(): Promise<
+    AsyncDisposable & {
+      read(path: string): Promise<string>;
+      write(path: string, value: string): Promise<void>;
+    }
+  >;
+  sleep(ms: number): Promise<void>;
 }
 const SIM = '@xenops/sim';
 /** Folders that stay empty when the last domain goes. */
@@ -60,7 +74,9 @@ export class SimBench implements AsyncDisposable {
   /** `pci`: devices of the host, by address, and its kernel's view of them. */
   static async open({
     pci,
+    guests,
   }: {
+    readonly guests?: GuestScripts;
     readonly pci?: { readonly addresses: readonly string[]; readonly sysfs: PciSysfs };
   } = {}): Promise<SimBench> {
     const sim = (await import(SIM)) as Sim;
@@ -68,6 +84,7 @@ export class SimBench implements AsyncDisposable {
     await writeFile(path.join(folder, 'kernel'), sim.simulatedKernel());
     const opened = await sim.createSimHost({
       memoryKib: 4_194_304,
+      ...(guests === undefined ? {} : { guests }),
       ...(pci === undefined
         ? {}
         : { hasIommu: true, pci: pci.addresses.map((address) => ({ address })) }),

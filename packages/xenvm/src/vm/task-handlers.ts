@@ -110,7 +110,10 @@ export const TASK_HANDLERS: TaskHandlers = {
     return OK;
   },
   'get-domid': async (vm) => ({ text: String(vm.domid ?? -1) }),
-  'get-stubdomid': async () => ({ text: '-1' }),
+  async 'get-stubdomid'(vm) {
+    const stub = vm.domid === undefined ? undefined : await vm.host.stubDomid(vm.domid);
+    return { text: String(stub ?? -1) };
+  },
   'get-status': async (vm) => ({ text: publishedState(vm.state) }),
   async 'get-acpi-state'(vm) {
     const { domid, facts } = vm;

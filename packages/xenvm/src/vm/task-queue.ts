@@ -42,6 +42,11 @@ export class TaskQueue implements AsyncDisposable {
     ];
   }
 
+  /** Whether work would begin at once. */
+  get isIdle(): boolean {
+    return this.#running === undefined && this.#waiting.length === 0;
+  }
+
   /** Runs it when its turn comes. Rejects with what it rejects with, VM_BUSY, VM_OVERTAKEN, VM_CLOSING or ABORTED. */
   run<T>(work: Work<T>): Promise<T> {
     const refusal = this.#refusal(work);
@@ -99,7 +104,7 @@ export class TaskQueue implements AsyncDisposable {
 
   /** Resolves when nothing runs and nothing waits. */
   async idle(): Promise<void> {
-    if (this.#running === undefined && this.#waiting.length === 0) return;
+    if (this.isIdle) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 

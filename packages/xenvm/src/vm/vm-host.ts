@@ -134,6 +134,8 @@ export interface VmHost {
   followPower(domid: Domid, tell: (acpiState: number) => void): Promise<AsyncDisposable>;
   /** 0 to 5: the ACPI sleep state of an HVM guest; 0 for others. */
   acpiState(domid: Domid): Promise<number>;
+  /** The domain that its device model runs in; undefined when that is Dom0, or none. */
+  stubDomid(domid: Domid): Promise<Domid | undefined>;
   /** The port of its screen, when it has one. */
   vncPort(domid: Domid): Promise<number | undefined>;
 }

@@ -1,7 +1,7 @@
 /**
  * One VM: its state, its configuration and the work on it. Everything that changes it goes through its queue, one thing at a time; the
- * state changes only by the table of `life/machine.ts`. What happened to the domain is never taken from an event but looked up in Xen when
- * its turn comes.
+ * state changes only by the table of `life/machine.ts`. What happened to the domain is never taken from an event that had to wait but looked up
+ * in Xen when its turn comes.
  */
 import type { Logger } from '@xenops/core/daemon';
 import type { Domid, VmUuid } from '@xenops/core/ids';
@@ -24,6 +24,7 @@ import { TaskQueue, type Work } from './task-queue.ts';
 import { undoStep } from './undo-step.ts';
 import { giveDisksBack } from './vm-disks.ts';
 import { VmFacts, type FactsParts } from './vm-facts.ts';
+import type { SeenEnd } from './host-changes.ts';
 import type { FoundDomain, HostCall, VmHost } from './vm-host.ts';
 
 /** What a VM works with. */
@@ -32,8 +33,8 @@ export interface VmParts extends FactsParts, ConfigKeeperOptions {
   readonly host: VmHost;
   /** The file as it is now, before a restart; undefined to go on with what there is. */
   readonly rereadConfig: () => Promise<VmConfig | undefined>;
-  /** A plan has come to its end, good or bad. */
-  readonly onPlanEnd?: (() => void) | undefined;
+  /** A plan, or a look at the guest, has come to its end, good or bad. */
+  readonly onWorkEnd?: (() => void) | undefined;
 }
 
 /** How an operation is called off, and whom to tell how far it is. */
@@ -51,14 +52,14 @@ export class Vm implements AsyncDisposable {
   readonly configs: ConfigKeeper;
   readonly #ends: GuestEnds;
   readonly #follower: GuestFollower;
-  readonly #onPlanEnd: () => void;
+  readonly #onWorkEnd: () => void;
 
   constructor(parts: VmParts, config: VmConfig) {
     const { uuid, host, logger } = parts;
     this.uuid = uuid;
     this.host = host;
     this.logger = logger;
-    this.#onPlanEnd = parts.onPlanEnd ?? (() => undefined);
+    this.#onWorkEnd = parts.onWorkEnd ?? (() => undefined);
     this.configs = new ConfigKeeper(parts, config);
     this.facts = new VmFacts(parts, this.configs);
     this.#follower = new GuestFollower({ uuid, host, logger, facts: this.facts });
@@ -164,6 +165,15 @@ export class Vm implements AsyncDisposable {
     return this.queue.run(work);
   }
 
+  /** Its domain was just seen to have ended. What was seen counts when it is acted on at once, and not when other work comes before. */
+  noteEnd(seen: SeenEnd): void {
+    if (this.queue.isIdle) {
+      this.#background('look', (signal) => this.#ends.see(seen, { signal }));
+    } else {
+      this.noteChange();
+    }
+  }
+
   /** Something happened to its domain: looks when its turn comes. */
   noteChange(): void {
     this.#background('look', (signal) => this.#ends.look({ signal }));
@@ -192,7 +202,7 @@ export class Vm implements AsyncDisposable {
       await this.settle();
       throw error;
     } finally {
-      this.#onPlanEnd();
+      this.#onWorkEnd();
     }
     this.#follow();
   }
@@ -274,10 +284,14 @@ export class Vm implements AsyncDisposable {
   }
 
   #background(name: string, work: (signal: AbortSignal) => Promise<void>): void {
-    this.queue.run({ name, overtakes: false, run: work }).catch((error: unknown) => {
-      const isCalledOff =
-        error instanceof VmError && (error.code === 'VM_CLOSING' || error.code === 'VM_OVERTAKEN');
-      if (!isCalledOff) this.logger.log('error', `The VM cannot ${name}`, error);
-    });
+    this.queue
+      .run({ name, overtakes: false, run: work })
+      .catch((error: unknown) => {
+        const isCalledOff =
+          error instanceof VmError &&
+          (error.code === 'VM_CLOSING' || error.code === 'VM_OVERTAKEN');
+        if (!isCalledOff) this.logger.log('error', `The VM cannot ${name}`, error);
+      })
+      .finally(() => this.#onWorkEnd());
   }
 }
