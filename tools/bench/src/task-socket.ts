@@ -36,12 +36,18 @@ export class TaskSocket implements Disposable {
   /** Connects once the socket is there. */
   static async waitFor(socketPath: string, timeoutMs: number): Promise<TaskSocket> {
     const folder = path.dirname(path.dirname(socketPath));
-    const changes = watch(folder, { recursive: true, signal: AbortSignal.timeout(timeoutMs) });
-    const first = await TaskSocket.open(socketPath).catch(() => undefined);
-    if (first !== undefined) return first;
-    for await (const _change of changes) {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const changes = watch(folder, { recursive: true, signal })[Symbol.asyncIterator]();
+    for (;;) {
+      // Before the attempt: it begins to watch only when it is asked.
+      const change = changes.next();
+      change.catch(() => undefined);
       const found = await TaskSocket.open(socketPath).catch(() => undefined);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        await changes.return?.();
+        return found;
+      }
+      if ((await change.catch(() => undefined)) === undefined) break;
     }
     throw new Error(`Nobody listens on ${socketPath}`);
   }

@@ -8,10 +8,13 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect } from '@xenops/core/connect';
 import type { Host } from '@xenops/core/host';
+import type { Watch } from '@xenops/core/xenstore';
+import { RELEASE_DOMAIN } from '@xenops/core/xenstore/path';
 import { TaskSocket } from './task-socket.ts';
 
 const PACKAGES = path.resolve(import.meta.dirname, '../../../packages');
 const SIMULATOR = path.join(PACKAGES, 'xenops-sim/bin/xensimd.js');
+const LOAD = path.resolve(import.meta.dirname, '../peers/xenvm-load.mjs');
 const MONITOR = path.join(PACKAGES, 'xenvm/bin/xenvm.js');
 /** By name: the benchmarks do not depend on it. */
 const SIM = '@xenops/sim';
@@ -23,24 +26,17 @@ export interface BenchVm {
   readonly socket: TaskSocket;
 }
 
-/** A line that the monitor sent to the listener. */
-export interface Told {
-  readonly uuid: string;
-  readonly message: string;
-  /** When it was read here, as `performance.now`. */
-  readonly atMs: number;
-}
-
 export class MonitorArena implements AsyncDisposable {
   readonly #folder: string;
   readonly #running: ChildProcess[] = [];
   readonly #vms: BenchVm[] = [];
   readonly #listener: Server;
+  #ends: ((atMs: number) => void)[] = [];
   #monitorPid = 0;
   #host: Host | undefined;
   #control: TaskSocket | undefined;
-  /** Called for each notification. */
-  onTold: (told: Told) => void = () => undefined;
+  /** Who waits for a crash, by uuid. */
+  readonly #listening = new Map<string, (atMs: number) => void>();
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -49,7 +45,7 @@ export class MonitorArena implements AsyncDisposable {
         const atMs = performance.now();
         for (const line of chunk.toString().trimEnd().split('\n')) {
           const [uuid = '', , ...words] = line.split(':');
-          this.onTold({ uuid, message: words.join(':'), atMs });
+          if (words.join(':') === 'error:crashed') this.#listening.get(uuid)?.(atMs);
         }
       });
       socket.on('end', () => socket.end());
@@ -86,6 +82,24 @@ export class MonitorArena implements AsyncDisposable {
     this.#vms.push(...(await Promise.all(missing)));
   }
 
+  /** When the listener has heard that the guest of this VM crashed, as `performance.now`. */
+  readonly hearsCrash = (uuid: string): Promise<number> =>
+    new Promise((resolve) => {
+      this.#listening.set(uuid, resolve);
+    });
+
+  /** When xenstored has next told a client that a domain has ended, as `performance.now`. */
+  readonly knowsEnd = (): Promise<number> =>
+    new Promise((resolve) => {
+      this.#ends.push(resolve);
+    });
+
+  /** Keeps the monitor busy with these VMs, from a process of its own, until the function is called that this gives. */
+  startLoad(vms: readonly BenchVm[]): () => Promise<void> {
+    const load = this.#spawn([LOAD, ...vms.map(({ uuid }) => this.socketPath(`vm-${uuid}`))]);
+    return () => end(load);
+  }
+
   /** Memory that the monitor alone has, in KiB (proc_pid_smaps_rollup, Private_Clean and Private_Dirty). */
   async privateKib(): Promise<number> {
     const text = await readFile(`/proc/${this.#monitorPid}/smaps_rollup`, 'utf8');
@@ -115,11 +129,7 @@ export class MonitorArena implements AsyncDisposable {
     this.#control?.[Symbol.dispose]();
     await this.#host?.[Symbol.asyncDispose]();
     this.#listener.close();
-    for (const one of this.#running.reverse()) {
-      if (one.exitCode !== null || one.signalCode !== null) continue;
-      one.kill('SIGKILL');
-      await once(one, 'exit');
-    }
+    for (const one of this.#running.reverse()) await end(one);
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -131,12 +141,21 @@ export class MonitorArena implements AsyncDisposable {
     const simulator = this.#spawn([SIMULATOR, '--dir', simFolder, '--memory', '64G']);
     await once(createInterface({ input: simulator.stdout }), 'line');
     this.#host = await connect({ uri: `sim:${simFolder}` });
+    void this.#watchEnds(await this.#host.store.watch(RELEASE_DOMAIN));
     const monitor = this.#spawn([
       ...[MONITOR, 'serve', '--monitor-dbus', 'false', '--log-level', 'error'],
       ...['--connect', `sim:${simFolder}`, '--socket-dir', path.join(this.#folder, 'run')],
     ]);
     this.#monitorPid = monitor.pid ?? 0;
     this.#control = await TaskSocket.waitFor(this.socketPath('control'), MONITOR_TIMEOUT_MS);
+  }
+
+  /** Until the host is closed. */
+  async #watchEnds(watch: Watch): Promise<void> {
+    for await (const _event of watch) {
+      const atMs = performance.now();
+      for (const resolve of this.#ends.splice(0)) resolve(atMs);
+    }
   }
 
   async #add(index: number): Promise<BenchVm> {
@@ -160,4 +179,10 @@ export class MonitorArena implements AsyncDisposable {
     this.#running.push(child);
     return child;
   }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
 }

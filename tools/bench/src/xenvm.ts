@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { summarise, type Summary } from './statistics.ts';
 import { TaskSocket } from './task-socket.ts';
 import { MonitorArena, type BenchVm } from './xenvm-daemons.ts';
+import { measureDeaths } from './xenvm-deaths.ts';
 
 /** What `xl` keeps for each domain, in KiB of private memory: a process that waits for its end (Xen 4.17). */
 const XL_PRIVATE_KIB = 563;
 const TARGET_PER_VM_KIB = 102;
-const TARGET_DEATH_MS = 10;
+/** As a host fills up: VMs that run. */
 const FEW = 1;
 const MANY = 100;
 const MOST = 500;
@@ -18,54 +19,58 @@ const IDLE_MS = 10_000;
 /** Until the collector of garbage has given back what starts have left. */
 const SETTLE_MS = 15_000;
 const REQUESTS = 5000;
-/** Starts and stops after which what a monitor needs once, such as compiled code, is there. */
-const WARM_UP = 50;
 
-/** Prints a line for each figure, with its target where it has one. */
-export async function xenvm(rounds: number, print: (line: string) => void): Promise<void> {
-  await using arena = await MonitorArena.open();
-  const memory = await measureMemory(arena, print);
-  print(
-    `private memory: ${memory.fewKib} KiB with ${FEW} VM, ${memory.manyKib} KiB with ${MANY}: ${memory.perVmKib.toFixed(0)} KiB for each more ` +
-      `(target ${TARGET_PER_VM_KIB}; xl ${XL_PRIVATE_KIB}: ratio ${(memory.perVmKib / XL_PRIVATE_KIB).toFixed(2)})`,
-  );
-  print(`idle with ${MANY} VMs: ${await idleCpu(arena)} (target: none)`);
-  await measureRequests(arena, rounds, print);
-  await measureDeaths(arena, print);
-  print(`idle with ${MOST} VMs: ${await idleCpu(arena)} (target: none)`);
-}
+/** What can be measured by itself. */
+const PARTS = ['memory', 'requests', 'deaths'] as const;
 
-interface MemoryFigures {
-  readonly fewKib: number;
-  readonly manyKib: number;
-  readonly perVmKib: number;
-}
-
-/**
- * With guests that run, after they have started, of a monitor that has worked before. Tells how long starts side by side take by the
- * way.
- */
-async function measureMemory(
-  arena: MonitorArena,
+/** Prints a line for each figure, with its target where it has one; with `only`, those of this part. Throws RangeError for a part that there is not. */
+export async function xenvm(
+  rounds: number,
   print: (line: string) => void,
-): Promise<MemoryFigures> {
-  await arena.serve(FEW);
-  for (let count = 0; count < WARM_UP; count += 1) {
-    await start(arena.vms);
-    await Promise.all(arena.vms.map(({ socket }) => socket.call('destroy')));
+  only?: string,
+): Promise<void> {
+  const parts = PARTS.filter((part) => only === undefined || part === only);
+  if (parts.length === 0) throw new RangeError(`There is no part "${only}": ${PARTS.join(', ')}`);
+  await using arena = await MonitorArena.open();
+  if (parts.includes('memory')) await measureMemory(arena, print);
+  else await fill(arena, parts.includes('deaths') ? MOST : FEW);
+  if (parts.includes('requests')) await measureRequests(arena, rounds, print);
+  if (!parts.includes('deaths')) return;
+  await measureDeaths(arena, print);
+  await sleep(SETTLE_MS);
+  print(`idle with ${MOST} VMs, after deaths: ${await idleCpu(arena)} (target: none)`);
+}
+
+/** Memory of a monitor from its first VM on, as VMs are added and started; and how long starts side by side take, by the way. */
+async function measureMemory(arena: MonitorArena, print: (line: string) => void): Promise<void> {
+  await fill(arena, FEW);
+  let before = { count: FEW, kib: await arena.privateKib() };
+  print(`private memory: ${before.kib} KiB with ${FEW} VM`);
+  for (const count of [MANY, MOST]) {
+    const seconds = await fill(arena, count);
+    const kib = await arena.privateKib();
+    const added = count - before.count;
+    const perVmKib = (kib - before.kib) / added;
+    print(
+      `private memory: ${kib} KiB with ${count} VMs: ${perVmKib.toFixed(0)} KiB for each more than ${before.count} ` +
+        `(target ${TARGET_PER_VM_KIB}; xl ${XL_PRIVATE_KIB}: ratio ${(perVmKib / XL_PRIVATE_KIB).toFixed(2)})`,
+    );
+    print(
+      `starts of ${added} VMs side by side: ${seconds.toFixed(2)} s until the last one runs, ` +
+        `${Math.floor(added / seconds)}/s`,
+    );
+    print(`idle with ${count} VMs: ${await idleCpu(arena)} (target: none)`);
+    before = { count, kib };
   }
-  await start(arena.vms);
+}
+
+/** Has so many VMs run, and waits until the monitor has come to rest. Gives the seconds of the starts. */
+async function fill(arena: MonitorArena, count: number): Promise<number> {
+  const first = arena.vms.length;
+  await arena.serve(count);
+  const seconds = await start(arena.vms.slice(first));
   await sleep(SETTLE_MS);
-  const fewKib = await arena.privateKib();
-  await arena.serve(MANY);
-  const seconds = await start(arena.vms.slice(FEW));
-  print(
-    `starts of ${MANY - FEW} VMs side by side: ${seconds.toFixed(2)} s until the last one runs, ` +
-      `${(((MANY - FEW) / seconds) | 0).toFixed(0)}/s`,
-  );
-  await sleep(SETTLE_MS);
-  const manyKib = await arena.privateKib();
-  return { fewKib, manyKib, perVmKib: (manyKib - fewKib) / (MANY - FEW) };
+  return seconds;
 }
 
 /** Seconds until all of them run. */
@@ -132,37 +137,6 @@ async function connectionEach(socketPath: string): Promise<number> {
 
 const perSecond = (count: number, beganMs: number): number =>
   (count * 1000) / (performance.now() - beganMs);
-
-/** From the call that makes a guest crash to the line about it at a listener; one guest after the other, among all of them. */
-async function measureDeaths(arena: MonitorArena, print: (line: string) => void): Promise<void> {
-  await arena.serve(MOST);
-  const seconds = await start(arena.vms.slice(MANY));
-  print(
-    `starts of ${MOST - MANY} VMs side by side: ${seconds.toFixed(2)} s until the last one runs`,
-  );
-  const domains = new Map(
-    (await arena.host.hypervisor.listDomains()).map(({ uuid, domid }) => [uuid as string, domid]),
-  );
-  await sleep(SETTLE_MS);
-  const times: number[] = [];
-  for (const { uuid } of arena.vms) {
-    const domid = domains.get(uuid);
-    if (domid === undefined) throw new Error(`VM ${uuid} does not run`);
-    const told = new Promise<number>((resolve) => {
-      arena.onTold = (line) => {
-        if (line.uuid === uuid && line.message === 'error:crashed') resolve(line.atMs);
-      };
-    });
-    const beganMs = performance.now();
-    await arena.host.hypervisor.shutdown(domid, 'crash');
-    times.push((await told) - beganMs);
-  }
-  const { median, p99, max } = summarise(times);
-  print(
-    `death to notification among ${MOST} VMs: median ${median.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms ` +
-      `(target ${TARGET_DEATH_MS}), most ${max.toFixed(2)} ms`,
-  );
-}
 
 function describe({ median, min, max }: Summary, unit: string): string {
   return `${median.toFixed(0)}${unit} (${min.toFixed(0)}-${max.toFixed(0)})`;
