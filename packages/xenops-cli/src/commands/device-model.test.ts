@@ -48,7 +48,7 @@ async function refusal(sim: Sim, ...words: readonly string[]): Promise<string> {
 
 describe('a confined device model', () => {
   test('is asked for when the domain is built, and is then given no disk to serve and no PCI device', async () => {
-    await using sim = await startHvm(['-dm_restrict']);
+    await using sim = await startHvm(['-dm_restrict'], { hasIommu: true });
     sim.sim.control.machine.files.set('/etc/passwd', RANGE);
     await ok(sim, 'add_dm', ...DOMAIN);
     const qcow = ['-mode', 'w', '-phystype', 'qcow2', '-virtpath', 'xvdb', '-physpath', disk];
