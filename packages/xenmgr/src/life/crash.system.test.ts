@@ -23,10 +23,14 @@ const KILLS = 8;
 const STEP_MS = 150;
 
 let bench: EmbeddedHost;
+/** Those of a test that failed would start monitors for ever. */
+const managers = new Set<ChildProcess>();
 beforeEach(async () => {
   if (IS_BUILT) bench = await EmbeddedHost.open();
 });
 afterEach(async () => {
+  for (const child of managers) child.kill('SIGKILL');
+  managers.clear();
   if (IS_BUILT) await bench[Symbol.asyncDispose]();
 });
 
@@ -57,6 +61,7 @@ function startManager(): { readonly child: ChildProcess; readonly said: () => Pr
   const child = spawn(process.execPath, [PROGRAM, bench.folder], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  managers.add(child);
   const lines = createInterface({ input: child.stdout });
   const iterator = lines[Symbol.asyncIterator]();
   return { child, said: async () => String((await iterator.next()).value) };

@@ -31,7 +31,9 @@ async function forget(
 ): Promise<void> {
   const { uuid } = record;
   const shown = await life.nodes.shownDomid(uuid);
-  const domid = shown >= 0 ? shown : record.lastDomid;
+  // It may have been started again before anybody came to look at its end.
+  const ended = [shown, record.lastDomid].filter((each) => each !== record.domid);
+  const domid = ended.find((each) => each >= 0) ?? -1;
   if (domid >= 0) {
     startJob('telling the USB daemon', async () => {
       await life.peers.usb.vmStopped(domid).catch((error: unknown) => {
@@ -40,7 +42,7 @@ async function forget(
     });
   }
   await tellParts(life, uuid, (part) => part.gone?.(uuid, domid));
-  await life.nodes.removeShown(uuid);
+  await life.nodes.removeShown(uuid, record.domid);
 }
 
 function bootAgain(life: LifeContext, record: VmRecord, { startJob }: EventContext): void {

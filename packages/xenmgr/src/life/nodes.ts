@@ -61,8 +61,13 @@ export class LifeNodes {
     });
   }
 
-  async removeShown(uuid: string): Promise<void> {
-    await this.#store.rm(shownPath(uuid));
+  /** Unless it is shown with this domid, which a start in between has given it. */
+  async removeShown(uuid: string, nextDomid = -1): Promise<void> {
+    await this.#store.transaction(async (tree) => {
+      if ((await tree.find(shownPath(uuid, 'domid'))) !== String(nextDomid)) {
+        await tree.rm(shownPath(uuid));
+      }
+    });
   }
 
   /** VMs that ran when the last manager looked, with their domids. */
