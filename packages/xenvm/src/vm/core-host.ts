@@ -349,9 +349,6 @@ export class CoreHost implements VmHost, AsyncDisposable {
     call: HostCall,
   ): Promise<void> {
     const guestType = domain.build.kind;
-    if (change.drive.target !== '') {
-      await assertNotConfined(this.#host, domid, 'a medium while it runs');
-    }
     await changeDrive(this.#host, domid, { ...change, guestType }, call);
   }
 

@@ -77,7 +77,7 @@ export const MODEL_KEYS: KeyTable<ModelConfig> = {
     doc: 'What it gets to be ready.',
   }),
   isModelConfined: key('dm-restrict', BOOLEAN, false, {
-    doc: 'Confine the device model of an HVM guest to a user and a root folder of its own. Not with PCI devices and qcow2 disks, and no CD can be put in then.',
+    doc: 'Confine the device model of an HVM guest to a user and a root folder of its own. Not with PCI devices and qcow2 disks.',
   }),
   stubdom: key('stubdom', optional(UUID), undefined, {
     doc: 'Run the device model of an HVM guest in a stub domain of this uuid. Not with PCI devices and dm-restrict; the VM cannot be suspended then, and has no VNC screen.',
