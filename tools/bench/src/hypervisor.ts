@@ -3,6 +3,7 @@ import { startLab, streamProgress } from 'xenlab';
 import { hypervisorBuild } from './hypervisor-build.ts';
 import { hypervisorCalls, hypervisorLists } from './hypervisor-calls.ts';
 import { hypervisorSave } from './hypervisor-save.ts';
+import { chosenParts } from './parts.ts';
 
 type Part = 'lists' | 'calls' | 'builds' | 'streams';
 
@@ -18,8 +19,7 @@ export async function hypervisor(
   print: (line: string) => void,
   only?: string,
 ): Promise<void> {
-  const parts = PARTS.filter((part) => only === undefined || part === only);
-  if (parts.length === 0) throw new RangeError(`There is no part "${only}": ${PARTS.join(', ')}`);
+  const parts = chosenParts(PARTS, only);
   if (parts.includes('lists')) await hypervisorLists(rounds, print);
   if (only === 'lists') return;
   await using lab = await startLab({ progress: streamProgress(process.stderr) });

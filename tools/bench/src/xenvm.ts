@@ -3,6 +3,7 @@
  * which keeps a process for each; the rest are times of its own with their targets.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chosenParts } from './parts.ts';
 import { summarise, type Summary } from './statistics.ts';
 import { TaskSocket } from './task-socket.ts';
 import { MonitorArena, type BenchVm } from './xenvm-daemons.ts';
@@ -29,8 +30,7 @@ export async function xenvm(
   print: (line: string) => void,
   only?: string,
 ): Promise<void> {
-  const parts = PARTS.filter((part) => only === undefined || part === only);
-  if (parts.length === 0) throw new RangeError(`There is no part "${only}": ${PARTS.join(', ')}`);
+  const parts = chosenParts(PARTS, only);
   await using arena = await MonitorArena.open();
   if (parts.includes('memory')) await measureMemory(arena, print);
   else await fill(arena, parts.includes('deaths') ? MOST : FEW);

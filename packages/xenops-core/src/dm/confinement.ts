@@ -10,6 +10,7 @@ import { deviceName, type DeviceAddress } from '../devices/device.ts';
 import { getHotplug } from '../hotplug/get-hotplug.ts';
 import type { Host } from '../host/host.ts';
 import type { SystemUser } from '../host/host-services.ts';
+import { runFolderOf } from '../host/run-folder.ts';
 import { DOM0, type Domid } from '../ids.ts';
 import { domainPath, ownDeviceRecordPath, ownRecordPath } from '../xenstore/path.ts';
 import { ownedBy } from '../xenstore/permissions.ts';
@@ -34,7 +35,6 @@ export type Place = Pick<Confinement, 'user' | 'rootPath'>;
 
 /** libxl's name of the user whose number is the first of the range (LIBXL_QEMU_USER_RANGE_BASE). */
 const RANGE_USER = 'xen-qemuuser-range-base';
-const RUN_FOLDER = '/run/xen';
 const RECORD = 'device-model-user';
 /** A qemu that does not know the first of these words, or was built without it, ends with 1 before it comes to the last. */
 const SANDBOX_PROBE = ['-sandbox', 'on', '-version'];
@@ -104,7 +104,7 @@ export async function assertNotConfined(host: Host, domid: Domid, what: string):
 
 /** libxl's place, so that its next start removes what a crash has left. */
 function rootPathOf({ services }: Host, domid: Domid): string {
-  return `${services.runFolder ?? RUN_FOLDER}/qemu-root-${domid}`;
+  return `${runFolderOf(services)}/qemu-root-${domid}`;
 }
 
 /** What the device model would have to do for a device of the domain that a confined one cannot. */

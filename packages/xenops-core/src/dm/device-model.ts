@@ -3,6 +3,7 @@ import { copyFile, rm } from 'node:fs/promises';
 import { DeviceModelError, DomainError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ProcessIdentity } from '../host/host-services.ts';
+import { runFolderOf } from '../host/run-folder.ts';
 import { DOM0, type Domid } from '../ids.ts';
 import { withDeadline } from '../lifetime/deadline.ts';
 import type { DiskFormat } from '../devices/classes/vbd.ts';
@@ -20,7 +21,6 @@ import { untilConfinedRuns, untilRunning } from './until-serving.ts';
 /** Debian's qemu for Xen. */
 const QEMU_PATH = '/usr/libexec/xen-qemu-system-i386';
 const LOG_FOLDER = '/var/log/xen';
-const RUN_FOLDER = '/run/xen';
 /** What qemu gets to flush its disks after it was asked to end. */
 const STOP_TIMEOUT_MS = 10_000;
 /** Name of the file that a confined one writes its state to, in its root folder. */
@@ -33,7 +33,7 @@ function socketPaths(
   host: Host,
   domid: Domid,
 ): Pick<Surroundings, 'socketPath' | 'heldSocketPath'> {
-  const folder = host.services.runFolder ?? RUN_FOLDER;
+  const folder = runFolderOf(host.services);
   return {
     socketPath: `${folder}/qmp-libxl-${domid}`,
     heldSocketPath: `${folder}/qmp-xenops-${domid}`,

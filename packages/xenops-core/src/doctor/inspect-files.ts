@@ -1,12 +1,12 @@
 /** Files about domains, and drafts that were never finished. Names alone decide; nothing is opened. */
 import type { Host } from '../host/host.ts';
+import { RUN_FOLDER } from '../host/run-folder.ts';
 import { findDomid, vmUuid } from '../ids.ts';
 import type { Inspection } from './inspection.ts';
 
 /** libxl's own folder (libxl_dom.c, userdata), and that of its saved images (xl's `xendomains`). */
 const XL_FOLDER = '/var/lib/xen';
 const XL_IMAGES = `${XL_FOLDER}/save`;
-const RUN_FOLDER = '/run/xen';
 const USERDATA = /^userdata-\w\.(\d{1,5})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[\w-]+$/;
 const QMP_SOCKET = /^qmp-(?:libxl|xenops)-(\d{1,5})$/;
 /** How a draft of ours ends: the pid of whoever writes it. */

@@ -4,6 +4,7 @@
  */
 import { ConfigError, DomainError } from '../errors.ts';
 import type { HostServices } from '../host/host-services.ts';
+import { runFolderOf } from '../host/run-folder.ts';
 import type { Domid, VmUuid } from '../ids.ts';
 import type { BuildConfig } from './build-config.ts';
 
@@ -31,7 +32,6 @@ const SYSTEM_UUID_OFFSET = 8;
 const END_TYPE = 127;
 /** Signature, length, revision, checksum and who made it (ACPI 6, 5.2.6). */
 const ACPI_HEADER_BYTES = 36;
-const RUN_FOLDER = '/run/xen';
 const NONE = new Uint8Array();
 
 /**
@@ -55,9 +55,7 @@ export async function withHostTables<T>(
     acpi: acpi ? acpiModule(await readLicences(services)) : NONE,
   };
   const fileOf = (kind: keyof typeof modules): string | undefined =>
-    modules[kind].length === 0
-      ? undefined
-      : `${services.runFolder ?? RUN_FOLDER}/xenops-${kind}-${domid}`;
+    modules[kind].length === 0 ? undefined : `${runFolderOf(services)}/xenops-${kind}-${domid}`;
   const files = { smbios: fileOf('smbios'), acpi: fileOf('acpi') };
   const kinds = ['smbios', 'acpi'] as const;
   try {
@@ -121,11 +119,11 @@ function isOemType(type: number): boolean {
 /** Each with its texts, which end at two zero bytes. */
 function structures(tables: Uint8Array): readonly Uint8Array[] {
   const found: Uint8Array[] = [];
+  const bytes = Buffer.from(tables.buffer, tables.byteOffset, tables.length);
   let start = 0;
   while (start + HEADER_BYTES <= tables.length) {
     const [type = 0, length = 0] = tables.subarray(start);
-    const texts = Buffer.from(tables.buffer, tables.byteOffset, tables.length);
-    const zeros = length < HEADER_BYTES ? -1 : texts.indexOf('\0\0', start + length, 'latin1');
+    const zeros = length < HEADER_BYTES ? -1 : bytes.indexOf('\0\0', start + length, 'latin1');
     if (zeros < 0) {
       throw new DomainError('DOMAIN_NOT_SUPPORTED', {
         message: `The host's SMBIOS tables are cut at byte ${start}, in a structure of type ${type}`,

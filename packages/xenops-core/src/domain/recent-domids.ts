@@ -4,11 +4,11 @@
  * (libxl_internal.c, `libxl__mark_domid_recent`).
  */
 import type { Host } from '../host/host.ts';
+import { RUN_FOLDER } from '../host/run-folder.ts';
 import { findDomid, type Domid } from '../ids.ts';
 
 /** libxl's (`LIBXL_DOMID_REUSE_TIMEOUT`). */
 const AVOID_SECONDS = 60;
-const RUN_FOLDER = '/run/xen';
 const UPTIME = '/proc/uptime';
 
 interface Entry {

@@ -43,7 +43,7 @@ export interface DomainSpec {
 const BRIDGE_DEFAULT = 'xenbr0';
 /** libxl's choice of Hyper-V interfaces (`HVMPV_base_freq`, `time_ref_count`, `apic_assist`, `crash_ctl`; public/hvm/params.h). */
 const VIRIDIAN_FEATURES = 0b110_0101n;
-/** Options for OpenXT's device model that say no more than that its display service shows the screen, or which card: `extraCard`. */
+/** Options for OpenXT's device model with nothing left to do: its display service shows the screen, and `videoCard` has seen to the card. */
 const EXTRA_OPTIONS_MET: ReadonlySet<string> = new Set(['surfman', 'std-vga']);
 /** `power-management` of a guest that is to see the battery of the host. */
 const BATTERY_PASSED_ON = 1;
